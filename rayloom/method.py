@@ -1,0 +1,77 @@
+"""The contract between a method and everything else."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rayloom.paper import MethodConfig as MethodConfig
+from rayloom.paper import Paper as Paper
+from rayloom.types import Batch, Image, Progress, Rays, Rendering, SceneInfo
+
+C = TypeVar("C", bound=MethodConfig)
+
+
+class Method(nn.Module, ABC, Generic[C]):
+    """A way to learn a scene from posed images.
+
+    A subclass is final: no paper inherits another. It must write `render` and `losses`; the other
+    functions are hooks with a default. `paper` and `presets` are built from literals and the
+    method's own config class only, so that they can be listed without importing torch.
+    """
+
+    paper: ClassVar[Paper]
+    presets: ClassVar[Mapping[str, MethodConfig]]
+    """At least "default" and "tiny"; tiny trains on a CPU in seconds."""
+
+    def __init__(self, config: C, scene: SceneInfo) -> None:
+        super().__init__()
+        self.config = config
+        self.scene = scene
+
+    @property
+    def background(self) -> Float[Tensor, "3"]:
+        """The scene's background colour, on the method's device."""
+        return torch.tensor(self.scene.background, device=next(self.parameters()).device)
+
+    @abstractmethod
+    def render(self, rays: Rays) -> Rendering:
+        """What the rays see; one leading axis."""
+
+    @abstractmethod
+    def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+        """Weighted loss terms by name; the trainer minimises their sum."""
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups for Adam, each with its rate at the start; by default everything at `config.lr`."""
+        return [{"params": list(self.parameters()), "lr": self.config.lr}]
+
+    def rays_per_step(self) -> int:
+        """How many rays the next step should see."""
+        return self.config.rays_per_step
+
+    def before_step(self, progress: Progress) -> None:
+        """Anneal: set what `render` needs to know about the progress of training."""
+
+    def after_step(self, progress: Progress) -> bool:
+        """Grow or prune. Return True if parameters were replaced."""
+        return False
+
+    def density(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """Density at world points, per world unit; for methods that can be meshed or baked."""
+        raise NotImplementedError(f"{type(self).__name__} does not offer density at points")
+
+    @torch.no_grad()
+    def render_image(self, rays: Rays) -> Image:
+        """The picture seen along `h w` rays, rendered in chunks that bound the memory."""
+        height, width = rays.shape
+        flat = rays.reshape(height * width)
+        parts = [self.render(chunk) for chunk in flat.chunks(self.config.rays_per_chunk)]
+        return Image(
+            rgb=torch.cat([part.rgb for part in parts]).reshape(height, width, 3),
+            opacity=torch.cat([part.opacity for part in parts]).reshape(height, width),
+            depth=torch.cat([part.depth for part in parts]).reshape(height, width),
+        )
