@@ -1,0 +1,64 @@
+"""A capture made ready for training: moved, scaled, split and bounded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayloom.cameras.intrinsics import Intrinsics
+from rayloom.data.capture import Split
+from rayloom.scene_info import SceneInfo
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How a capture is read."""
+
+    scale: float = 1.0
+    """Divides the resolution: 2 trains on images of half the width and height."""
+    split: Literal["auto", "every-8th", "last-10-percent", "none"] = "auto"
+    """Which images are held out; auto takes the capture's own split, else every 8th by name."""
+    kind: Literal["auto", "object", "unbounded", "forward-facing"] = "auto"
+    """What surrounds the cameras; auto looks at cameras, bounds and alpha."""
+    background: Literal["auto", "white", "black"] = "auto"
+    """Colour behind pixels with alpha; auto takes the format's own, white for NeRF-synthetic."""
+    allow_outside: bool = False
+    """Accept image paths that leave the capture folder."""
+    pixel_budget_mb: float = 2048.0
+    """Decoded pixels beyond this are kept in a memory-mapped cache file instead of in memory."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Photos and cameras in the training frame; numpy only, so that reading it needs no torch."""
+
+    root: Path
+    format: str
+    names: tuple[str, ...]
+    images: tuple[NDArray[np.uint8], ...]
+    """One (h, w, 3 or 4) array an image, straight alpha; memory-mapped beyond the budget."""
+    ignore: tuple[NDArray[np.bool_] | None, ...]
+    """True where a pixel must not be used; None where every pixel may."""
+    depths: tuple[NDArray[np.float32] | None, ...]
+    """Depth along the optical axis in training units, 0 = unknown."""
+    intrinsics: tuple[Intrinsics, ...]
+    """Fitted to the size of `images`."""
+    world_from_camera: NDArray[np.float64]
+    """n x 3 x 4, OpenCV camera axes, z-up world, region of interest in the unit ball."""
+    near: NDArray[np.float64]
+    """Per image, along the ray, training units."""
+    far: NDArray[np.float64]
+    times: NDArray[np.float64]
+    split: tuple[Split, ...]
+    raw_from_world: NDArray[np.float64]
+    """Similarity, 4 x 4, back to the frame and units of the files."""
+    points: NDArray[np.float64] | None
+    """Sparse points in the training frame."""
+    info: SceneInfo
+    warnings: tuple[str, ...] = ()
+
+    def indices(self, split: Split) -> tuple[int, ...]:
+        """The images of one split, in order."""
+        return tuple(i for i, s in enumerate(self.split) if s == split)
