@@ -130,9 +130,9 @@ class Rendering:
     opacity: Float[Tensor, "*batch"]
     depth: Float[Tensor, "*batch"]
     """Expected distance along the ray, not along the optical axis; 0 where nothing was met."""
-    samples: Intervals | PackedSamples
+    intervals: Intervals | PackedSamples
     weights: Float[Tensor, "*batch_n"]
-    """One weight per interval, in the layout of `samples`."""
+    """One weight per interval, in the layout of `intervals`."""
     coarser: "tuple[Rendering, ...]" = ()
     """Renderings of the sampling levels before this one."""
     extras: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
@@ -161,9 +161,7 @@ class Batch(Record):
     """Distance along the ray, 0 = unknown; None where the capture has no depth."""
     labels: Int[Tensor, "*batch"] | None = None
 
-    def over(
-        self, old: Float[Tensor, "3"], new: Float[Tensor, "*batch 3"]
-    ) -> Float[Tensor, "*batch 3"]:
+    def over(self, old: Float[Tensor, "3"], new: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """The colours over another background: `new` where they were composited over `old`."""
         return self.rgb + (1 - self.alpha)[..., None] * (new - old)
 

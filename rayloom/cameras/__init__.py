@@ -1,0 +1,1 @@
+"""From pixels to rays and from points to pixels."""

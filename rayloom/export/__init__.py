@@ -1,0 +1,1 @@
+"""Export: what a run can be taken away as."""

@@ -1,0 +1,6 @@
+"""Fields: functions from points to values."""
+
+from rayloom.fields.encodings import DirectionEncoding as DirectionEncoding
+from rayloom.fields.encodings import FrequencyEncoding as FrequencyEncoding
+from rayloom.fields.mlp import RadianceMLP as RadianceMLP
+from rayloom.fields.mlp import SkipMLP as SkipMLP

@@ -1,0 +1,1 @@
+"""Poses, boxes, directions and the warps of unbounded space."""

@@ -1,0 +1,128 @@
+"""Sets of cameras: the one module that knows what a pixel is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rayloom.cameras.intrinsics import CameraModel, Intrinsics
+from rayloom.cameras.projections import direction_steps, directions_from_plane, plane_from_points
+from rayloom.types import Rays, Record
+
+Numbers = float | Sequence[float] | NDArray[np.floating] | Tensor
+
+_MODELS = tuple(CameraModel)
+_PERSPECTIVE = frozenset({CameraModel.PINHOLE, CameraModel.SIMPLE_RADIAL, CameraModel.OPENCV})
+
+
+@dataclass(frozen=True)
+class Cameras(Record):
+    """Posed cameras, each with its own intrinsics and model.
+
+    Camera axes are OpenCV's: x right, y down, z forward. Pixels are continuous (x, y) from the top-left
+    corner of the image; the centre of the first one is (0.5, 0.5).
+    """
+
+    world_from_camera: Float[Tensor, "*batch 3 4"]
+    focal: Float[Tensor, "*batch 2"]
+    """Focal lengths in pixels; pixels per world unit for ORTHOGRAPHIC, per radian for EQUIRECTANGULAR."""
+    center: Float[Tensor, "*batch 2"]
+    """Principal point in pixels."""
+    distortion: Float[Tensor, "*batch 8"]
+    """k1, k2, k3, k4, k5, k6, p1, p2."""
+    model: Int[Tensor, "*batch"]
+    """Position in `CameraModel`."""
+    size: Int[Tensor, "*batch 2"]
+    """Width and height in pixels."""
+    near: Float[Tensor, "*batch"]
+    """Along the ray."""
+    far: Float[Tensor, "*batch"]
+    time: Float[Tensor, "*batch"]
+    image_index: Int[Tensor, "*batch"]
+    """Which training image was taken with the camera; -1 for none."""
+
+    @staticmethod
+    def from_intrinsics(
+        intrinsics: Sequence[Intrinsics],
+        world_from_camera: NDArray[np.floating] | Tensor,
+        near: Numbers,
+        far: Numbers,
+        times: Numbers | None = None,
+        image_index: Sequence[int] | NDArray[np.integer] | Tensor | None = None,
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> "Cameras":
+        """One camera for each of the intrinsics; near, far and times for each of them or one for all."""
+        n = len(intrinsics)
+
+        def each(values: Numbers) -> Tensor:
+            return torch.as_tensor(values, dtype=dtype).expand(n).contiguous()
+
+        def table(rows: list[tuple[float, ...]], width: int) -> Tensor:
+            return torch.tensor(rows, dtype=dtype).reshape(n, width)
+
+        index = torch.full((n,), -1) if image_index is None else torch.as_tensor(image_index)
+        return Cameras(
+            world_from_camera=torch.as_tensor(world_from_camera, dtype=dtype),
+            focal=table([_focal(item) for item in intrinsics], 2),
+            center=table([_center(item) for item in intrinsics], 2),
+            distortion=table([item.distortion for item in intrinsics], 8),
+            model=torch.tensor([_MODELS.index(item.model) for item in intrinsics], dtype=torch.long),
+            size=torch.tensor([(item.width, item.height) for item in intrinsics]).reshape(n, 2).long(),
+            near=each(near),
+            far=each(far),
+            time=each(0.0 if times is None else times),
+            image_index=index.long(),
+        )
+
+    def __len__(self) -> int:
+        return self.model.shape[0]
+
+    def rays(self, camera_index: Int[Tensor, " n"], pixels: Float[Tensor, "n 2"]) -> Rays:
+        """What the pixels see; `radii` are those of the pixels' cones, half-widths for ORTHOGRAPHIC."""
+        pose = _pick(self.world_from_camera, camera_index)
+        focal = _pick(self.focal, camera_index)
+        plane = (pixels - _pick(self.center, camera_index)) / focal
+        local, steps = self._directions(camera_index, plane)
+        columns = pose.unbind(-1)
+        directions = local[:, :1] * columns[0] + local[:, 1:2] * columns[1] + local[:, 2:] * columns[2]
+        return Rays(
+            origins=self._origins(camera_index, plane, columns),
+            directions=directions,
+            view_directions=directions,
+            near=_pick(self.near, camera_index),
+            far=_pick(self.far, camera_index),
+            # A disc of this radius has the variance of the pixel's square (Barron et al. 2021).
+            radii=(steps / focal.detach()).sum(-1) / math.sqrt(12),
+            camera_index=_pick(self.image_index, camera_index),
+            pixels=pixels,
+            time=_pick(self.time, camera_index),
+        )
+
+    def image_rays(self, i: int) -> Rays:
+        """The rays through all pixel centres of camera i, height x width."""
+        width, height = self.size[i].tolist()
+        options = {"dtype": self.focal.dtype, "device": self.focal.device}
+        y, x = torch.meshgrid(
+            torch.arange(height, **options) + 0.5, torch.arange(width, **options) + 0.5, indexing="ij"
+        )
+        pixels = torch.stack([x, y], dim=-1).reshape(-1, 2)
+        index = torch.full((height * width,), i, device=self.focal.device)
+        return self.rays(index, pixels).reshape(height, width)
+
+    def project(
+        self, points: Float[Tensor, "n 3"], camera_index: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
+        """Pixels of world points and their depth along the optical axis.
+
+        Perspective cameras show what has a positive depth; the pixels of other points mean nothing.
+        """
+        pose = _pick(self.world_from_camera, camera_index)
+        local = ((points - pose[:, :, 3])[:, :, None] * pose[:, :, :3]).sum(-2)
+        plane = self._plane(camera_index, local)
+        return plane * _pick(self.focal, camera_index) + _pick(self.center, camera_index), local[:, 2]

@@ -1,0 +1,84 @@
+"""Files of a capture: where they may lie, which of them are pictures, and how large those are."""
+
+import os
+import struct
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from rayloom.data.scene import DataConfig
+from rayloom.errors import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+"""Endings of the pictures that are read, in lower case."""
+
+_PILLOW_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP")
+
+
+def inside(root: Path, path: str, where: str, config: DataConfig) -> Path:
+    """The path below `root`; raises InputError where it leaves it, also through a link.
+
+    With `config.allow_outside` every path is accepted.
+    """
+    if "\0" in path or not path.isprintable():
+        raise InputError(where, f"expected a path, found {path!a}")
+    joined = root / path
+    if not config.allow_outside:
+        real_root = os.path.realpath(root)
+        if os.path.commonpath([real_root, os.path.realpath(joined)]) != real_root:
+            raise InputError(
+                where, f"{path} leaves the capture folder; expected a path below it, or --allow-outside"
+            )
+    return joined
+
+
+def find_image(root: Path, path: str, where: str, config: DataConfig) -> Path | None:
+    """The picture at a path that may lack its ending; None where there is no such file."""
+    stem = inside(root, path, where, config)
+    for suffix in ("", *SUFFIXES):
+        if os.path.isfile(f"{stem}{suffix}"):
+            return inside(root, f"{path}{suffix}", where, config)
+    return None
+
+
+def name_below(root: Path, path: Path) -> str:
+    """The path as seen from `root`, with forward slashes."""
+    return Path(os.path.relpath(path, root)).as_posix()
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The pictures that lie directly in a folder, in lexicographic order of their names."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."
+    )
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture, from its header; raises InputError where it is not readable."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_PILLOW_FORMATS) as picture:
+                return picture.size
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise InputError(path, f"too many pixels; expected at most {Image.MAX_IMAGE_PIXELS:,}") from error
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, struct.error) as error:
+        raise InputError(path, "not a readable picture; the file is damaged or of another type") from error
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few names, for a message."""
+    listed = ", ".join(names[:3])
+    return f"{listed}, ..." if len(names) > 3 else listed
+
+
+def missing_images(source: Path, missing: Sequence[str], total: int) -> tuple[str, ...]:
+    """The warning that counts listed images without a file; nothing where all were found."""
+    if not missing:
+        return ()
+    verb = "has" if len(missing) == 1 else "have"
+    return (f"{source.name}: {len(missing)} of {total} images {verb} no file: {some_of(missing)}",)

@@ -1,0 +1,95 @@
+"""Where an object is, from its silhouettes: space that some view sees through is empty."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayloom.cameras.intrinsics import CameraModel, Intrinsics
+from rayloom.data.projection import project
+
+_NUM_VIEWS = 32
+_RESOLUTION = 64
+_OPAQUE_LEVEL = 12
+"""Alpha of 255 that counts as matter; below lie the halos of cut-out photos."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The bounds of an object."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    radius: float
+    """Of the ball around the middle of the bounds that holds the object."""
+
+
+def object_extent(
+    images: Sequence[NDArray[np.uint8]],
+    intrinsics: Sequence[Intrinsics],
+    world_from_camera: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    radius: float,
+) -> Extent | None:
+    """Bounds of what the silhouettes enclose within a cube, 5 % wider; None where they agree on nothing.
+
+    Carves a grid twice: in the cube of half-size `radius` around `centre`, and in what was left of it.
+    """
+    # A panorama has no silhouette that ends.
+    usable = [i for i, camera in enumerate(intrinsics) if camera.model is not CameraModel.EQUIRECTANGULAR]
+    if not usable:
+        return None
+    chosen = [usable[i] for i in np.linspace(0, len(usable) - 1, min(len(usable), _NUM_VIEWS)).astype(int)]
+    low, high = centre - radius, centre + radius
+    for _ in range(2):
+        cell = (high - low) / _RESOLUTION
+        left = _grid(low, cell)
+        views = ((images[i][..., 3], intrinsics[i], world_from_camera[i]) for i in chosen)
+        left = left[_enclosed(left, float(cell.max()), views)]
+        if not len(left):
+            return None
+        low, high = left.min(0) - cell / 2, left.max(0) + cell / 2
+    middle = (low + high) / 2
+    reach = np.linalg.norm(left - middle, axis=-1).max() + np.linalg.norm(cell) / 2
+    return Extent(middle + 1.05 * (low - middle), middle + 1.05 * (high - middle), 1.05 * float(reach))
+
+
+def _grid(low: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The middles of all cells."""
+    steps = np.arange(_RESOLUTION) + 0.5
+    return low + np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3) * cell
+
+
+def _enclosed(
+    points: NDArray[np.float64],
+    cell: float,
+    views: Iterable[tuple[NDArray[np.uint8], Intrinsics, NDArray[np.float64]]],
+) -> NDArray[np.bool_]:
+    """Whether (nearly) all views that see a point see matter there, and at least a quarter see it."""
+    seen = np.zeros(len(points), np.int64)
+    empty = np.zeros(len(points), np.int64)
+    num_views = 0
+    for alpha, camera, world_from_camera in views:
+        num_views += 1
+        pixels, depth, visible = project(points, world_from_camera, camera)
+        if not visible.any():
+            continue
+        nearest = 1.0 if camera.model is CameraModel.ORTHOGRAPHIC else float(depth[visible].min())
+        # Blocks of half a cell's picture, widened by one block, so that a thin part is not stepped over.
+        block = max(1, int(np.ceil(0.5 * cell * camera.fx / max(nearest, cell))))
+        matter = _widened(alpha > _OPAQUE_LEVEL, block)
+        x, y = (pixels[visible] // block).astype(np.int64).T
+        seen[visible] += 1
+        empty[visible] += ~matter[y, x]
+    return (seen >= 0.25 * num_views) & (seen > 0) & (empty <= 0.05 * seen)
+
+
+def _widened(mask: NDArray[np.bool_], block: int) -> NDArray[np.bool_]:
+    """Blocks of pixels that hold a True or touch a block that does."""
+    height, width = mask.shape
+    padded = np.pad(mask, ((0, -height % block), (0, -width % block)))
+    blocks = padded.reshape(padded.shape[0] // block, block, -1, block).any((1, 3))
+    rim = np.pad(blocks, 1)
+    rows = rim[:-2] | rim[1:-1] | rim[2:]
+    return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]

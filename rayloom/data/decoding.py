@@ -1,0 +1,105 @@
+"""From picture files to 8-bit arrays, with one clear error for every file that is not whole."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from rayloom.cameras.intrinsics import Intrinsics
+from rayloom.data.capture import Frame
+from rayloom.errors import InputError
+
+_EXIF_ORIENTATION = 0x0112
+_EXIF_FORMATS = ("JPEG", "MPO", "TIFF", "WEBP")
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a frame's pixels before they are decoded."""
+
+    width: int
+    height: int
+    has_alpha: bool
+    turn: bool = False
+    """Apply the EXIF orientation: the stored size contradicts the camera and the turned size does not."""
+    turn_unclear: bool = False
+    """There is an EXIF orientation, and the size does not say whether the camera means it."""
+
+
+def read_header(frame: Frame) -> Header:
+    """Size and channels of a frame's pixels, as they will be used.
+
+    Poses belong to pixels as stored or as displayed, depending on the program that estimated them, and
+    no format says which. So pixels are used as stored, except where only the turned picture has the
+    camera's aspect ratio. Raises InputError where the file is missing or no picture.
+    """
+    if isinstance(frame.image, np.ndarray):
+        height, width, channels = frame.image.shape
+        return Header(width, height, channels == 4)
+    with _open(frame.image) as picture:
+        has_alpha = "A" in picture.getbands() or "transparency" in picture.info
+        width, height = picture.size
+        # Elsewhere the tag may follow the pixels, and reading it would decode them.
+        exif = picture.getexif() if picture.format in _EXIF_FORMATS else {}
+    orientation = exif.get(_EXIF_ORIENTATION, 1)
+    if orientation not in range(2, 9):
+        return Header(width, height, has_alpha)
+    if orientation >= 5 and width != height:
+        turn = _aspect_error(height, width, frame.intrinsics) < _aspect_error(width, height, frame.intrinsics)
+        return Header(height, width, has_alpha, turn=True) if turn else Header(width, height, has_alpha)
+    return Header(width, height, has_alpha, turn_unclear=True)
+
+
+def decode(frame: Frame, header: Header) -> NDArray[np.uint8]:
+    """The pixels of a frame, (h, w, 3) or, where the header says alpha, (h, w, 4) with straight alpha.
+
+    Raises InputError where the file is damaged.
+    """
+    if isinstance(frame.image, np.ndarray):
+        return frame.image
+    with _open(frame.image) as picture:
+        picture.load()
+        turned = ImageOps.exif_transpose(picture) if header.turn else picture
+        if turned.mode.startswith("I"):
+            grey = np.asarray(turned).astype(np.float64).clip(0, 65535)
+            return np.repeat(np.rint(grey / 257).astype(np.uint8)[..., None], 3, axis=-1)
+        if turned.mode == "F":
+            raise InputError(frame.image, "pixels are floating-point numbers; expected 8 or 16 bits a channel")
+        return np.asarray(turned.convert("RGBA" if header.has_alpha else "RGB"))
+
+
+def decode_grey(path: Path) -> NDArray[np.generic]:
+    """A mask or depth picture as one channel (h, w) in its own number type.
+
+    Raises InputError where the file is missing or damaged.
+    """
+    with _open(path) as picture:
+        picture.load()
+        if picture.mode.startswith("I") or picture.mode in ("F", "L"):
+            return np.asarray(picture)
+        return np.asarray(picture.convert("L"))
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as picture:
+            yield picture
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(path, "the file is missing; expected a picture") from error
+    except _BROKEN as error:
+        raise InputError(path, f"cannot be decoded ({error}); expected a whole picture") from error
+
+
+def _aspect_error(width: int, height: int, intrinsics: Intrinsics) -> float:
+    """How far the aspect ratio of a picture is from its camera's, as a logarithm."""
+    return float(abs(np.log(width * intrinsics.height / (height * intrinsics.width))))

@@ -1,0 +1,291 @@
+"""Solid bodies in their own frame: signed distance, first crossing of a ray, outward normal.
+
+Distances follow from elementary geometry and never exceed the true distance to the surface, so
+that a ray may always advance by them (Hart 1996, "Sphere tracing").
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.linalg import vector_norm
+
+from rayloom.data.synthetic.crossings import T_MIN, ball_interval, first_ahead, nonzero, quadratic_roots, slab_interval
+
+Vector = tuple[float, float, float]
+
+_MAX_STEPS = 256
+
+
+class Shape(ABC):
+    """A closed body around the origin of its own frame."""
+
+    @property
+    @abstractmethod
+    def reach(self) -> float:
+        """Radius of a ball about the origin that holds the body; inf for a half-space."""
+
+    @abstractmethod
+    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """Signed distance to the surface or a lower bound of it, negative inside."""
+
+    def intersect(
+        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """Distance along each ray to where it first crosses the surface; inf where it never does."""
+        return sphere_trace(self, origins, directions)
+
+    def normals(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """Outward unit normals at points on the surface: the gradient of the distance."""
+        with torch.enable_grad():
+            leaf = points.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.distance(leaf).sum(), leaf)
+        return torch.nn.functional.normalize(gradient, dim=-1)
+
+
+@dataclass(frozen=True)
+class Plane(Shape):
+    """The half-space z <= 0."""
+
+    @property
+    def reach(self) -> float:
+        """Unbounded."""
+        return math.inf
+
+    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """Height above the plane."""
+        return points[..., 2]
+
+    def intersect(
+        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """t = -o_z / d_z."""
+        t = -origins[:, 2] / nonzero(directions[:, 2])
+        return torch.where(t > T_MIN, t, torch.inf)
+
+
+@dataclass(frozen=True)
+class Sphere(Shape):
+    """A ball."""
+
+    radius: float
+
+    @property
+    def reach(self) -> float:
+        """The radius."""
+        return self.radius
+
+    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """|p| - r."""
+        return vector_norm(points, dim=-1) - self.radius
+
+    def intersect(
+        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """Roots of |o + t d|^2 = r^2."""
+        return first_ahead(*ball_interval(origins, directions, self.radius))
+
+
+@dataclass(frozen=True)
+class Ellipsoid(Shape):
+    """A ball stretched along the axes."""
+
+    radii: Vector
+
+    @property
+    def reach(self) -> float:
+        """The largest radius."""
+        return max(self.radii)
+
+    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """(|p / r| - 1) min r: a lower bound with the right zero set."""
+        return (vector_norm(points / points.new_tensor(self.radii), dim=-1) - 1) * min(self.radii)
+
+    def intersect(
+        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """The unit ball's crossing in the squeezed space, where t means the same."""
+        radii = origins.new_tensor(self.radii)
+        return first_ahead(*ball_interval(origins / radii, directions / radii, 1.0))
+
+
+@dataclass(frozen=True)
+class Box(Shape):
+    """A box centred at the origin, given by half its edge lengths."""
+
+    half: Vector
+
+    @property
+    def reach(self) -> float:
+        """Half the diagonal."""
+        return math.hypot(*self.half)
+
+    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """Length of what sticks out of the box; inside, the largest of the negative coordinates."""
+        outside = points.abs() - points.new_tensor(self.half)
+        return vector_norm(outside.clamp(min=0), dim=-1) + outside.amax(-1).clamp(max=0)
+
+    def intersect(
+        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """Overlap of the three slabs."""
+        low, high = slab_interval(origins, directions, origins.new_tensor(self.half))
+        return first_ahead(low.amax(-1), high.amin(-1))
+
+
+@dataclass(frozen=True)
+class Cylinder(Shape):
+    """A cylinder around the z axis."""
+
+    radius: float
+    half_height: float
+
+    @property
+    def reach(self) -> float:
+        """Distance of the rim."""
+        return math.hypot(self.radius, self.half_height)
+
+    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """The distance to a rectangle in the plane of radius and height."""
+        radial = vector_norm(points[..., :2], dim=-1) - self.radius
+        outside = torch.stack([radial, points[..., 2].abs() - self.half_height], -1)
+        return vector_norm(outside.clamp(min=0), dim=-1) + outside.amax(-1).clamp(max=0)
+
+    def intersect(
+        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """Overlap of the endless cylinder and the slab."""
+        near, far = ball_interval(origins[:, :2], directions[:, :2], self.radius)
+        low, high = slab_interval(origins[:, 2], directions[:, 2], origins.new_tensor(self.half_height))
+        return first_ahead(torch.maximum(near, low), torch.minimum(far, high))
+
+
+@dataclass(frozen=True)
+class Capsule(Shape):
+    """All points within a radius of a segment of the z axis."""
+
+    radius: float
+    half_height: float
+    """Half the length of the segment."""
+
+    @property
+    def reach(self) -> float:
+        """Distance of the poles."""
+        return self.radius + self.half_height
+
+    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """Distance to the segment, less the radius."""
+        along = points[..., 2] - points[..., 2].clamp(-self.half_height, self.half_height)
+        return vector_norm(torch.stack([points[..., 0], points[..., 1], along], -1), dim=-1) - self.radius
+
+    def intersect(
+        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """The interval that the cylinder and the two end balls cover; one, for the body is convex."""
+        near, far = ball_interval(origins[:, :2], directions[:, :2], self.radius)
+        low, high = slab_interval(origins[:, 2], directions[:, 2], origins.new_tensor(self.half_height))
+        near, far = torch.maximum(near, low), torch.minimum(far, high)
+        empty = near > far
+        near, far = near.masked_fill(empty, torch.inf), far.masked_fill(empty, -torch.inf)
+        for end in (-self.half_height, self.half_height):
+            ball_near, ball_far = ball_interval(
+                origins - origins.new_tensor((0.0, 0.0, end)), directions, self.radius
+            )
+            near, far = torch.minimum(near, ball_near), torch.maximum(far, ball_far)
+        return first_ahead(near, far)
+
+
+@dataclass(frozen=True)
+class Cone(Shape):
+    """A cone around the z axis, cut off at the top unless `top_radius` is 0."""
+
+    bottom_radius: float
+    top_radius: float
+    half_height: float
+
+    @property
+    def reach(self) -> float:
+        """Distance of the farther rim."""
+        return math.hypot(max(self.bottom_radius, self.top_radius), self.half_height)
+
+    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """The nearer of the caps and the slanted side, in the plane of radius and height."""
+        radial, height = vector_norm(points[..., :2], dim=-1), points[..., 2]
+        cap_radius = torch.where(height < 0, self.bottom_radius, self.top_radius)
+        cap_out = (radial - cap_radius).clamp(min=0)
+        above = height.abs() - self.half_height
+        rise = 2 * self.half_height
+        run = self.top_radius - self.bottom_radius
+        along = (radial - self.bottom_radius) * run + (height + self.half_height) * rise
+        along = (along / (run * run + rise * rise)).clamp(0, 1)
+        side_radial = radial - self.bottom_radius - run * along
+        side_height = height + self.half_height - rise * along
+        squared = torch.minimum(cap_out**2 + above**2, side_radial**2 + side_height**2)
+        inside = (side_radial < 0) & (above < 0)
+        # The floor keeps the gradient of the root finite for points exactly on the surface.
+        root = squared.clamp(min=1e-24).sqrt()
+        return torch.where(inside, -root, root)
+
+    def intersect(
+        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """Roots of x^2 + y^2 = radius(z)^2, cut by the slab between the caps."""
+        slope = (self.top_radius - self.bottom_radius) / (2 * self.half_height)
+        middle = (self.top_radius + self.bottom_radius) / 2
+        radius = middle + slope * origins[:, 2]
+        a = (directions[:, :2] ** 2).sum(-1) - (slope * directions[:, 2]) ** 2
+        b = (origins[:, :2] * directions[:, :2]).sum(-1) - slope * radius * directions[:, 2]
+        c = (origins[:, :2] ** 2).sum(-1) - radius**2
+        first, second, real = quadratic_roots(a, b, c)
+        low, high = slab_interval(origins[:, 2], directions[:, 2], origins.new_tensor(self.half_height))
+        between = first_ahead(torch.maximum(low, first.masked_fill(~real, torch.inf)), torch.minimum(high, second))
+        # A ray steeper than the side is inside before the first and after the second root.
+        before = first_ahead(low, torch.minimum(high, first.masked_fill(~real, torch.inf)))
+        after = first_ahead(torch.maximum(low, second.masked_fill(~real, torch.inf)), high)
+        return torch.where(a > 0, between, torch.minimum(before, after))
+
+
+@dataclass(frozen=True)
+class Torus(Shape):
+    """A ring around the z axis."""
+
+    ring_radius: float
+    tube_radius: float
+
+    @property
+    def reach(self) -> float:
+        """The outer radius."""
+        return self.ring_radius + self.tube_radius
+
+    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        """Distance to the ring, less the tube's radius."""
+        radial = vector_norm(points[..., :2], dim=-1) - self.ring_radius
+        return vector_norm(torch.stack([radial, points[..., 2]], -1), dim=-1) - self.tube_radius
+
+
+def sphere_trace(
+    shape: Shape, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+) -> Float[Tensor, " n"]:
+    """The first crossing, found by advancing by the distance to the surface, outside or inside."""
+    enter, leave = ball_interval(origins, directions, shape.reach)
+    start = enter.clamp(min=T_MIN)
+    result = torch.full_like(start, torch.inf)
+    active = (start < leave).nonzero()[:, 0]
+    # Steps are counted from the ball, so that bodies far away keep all their digits.
+    points = origins[active] + start[active, None] * directions[active]
+    directions, room = directions[active], (leave - start)[active]
+    t = torch.zeros_like(room)
+    tolerance = (1e-5 if origins.dtype == torch.float32 else 1e-10) * shape.reach
+    for _ in range(_MAX_STEPS):
+        if not len(active):
+            break
+        distance = shape.distance(points + t[:, None] * directions).abs()
+        found = distance < tolerance
+        result[active[found]] = (start[active] + t)[found]
+        t = t + distance
+        going = (~found & (t < room)).nonzero()[:, 0]
+        active, t, room, points, directions = (x[going] for x in (active, t, room, points, directions))
+    return result

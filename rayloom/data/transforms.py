@@ -1,0 +1,115 @@
+"""transforms.json, as instant-ngp and nerfstudio write it.
+
+Cameras have OpenGL axes. The frame of the file is the raw frame: `applied_transform` and
+`applied_scale` only say how the file came from its own source, and `ply_file_path` names points that
+lie in the frame of the file. An `aabb_scale` above 1 says that the scene goes on outside the unit cube
+of instant-ngp, so it is unbounded.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayloom.data.axes import opencv_from_opengl, pose_from_rows
+from rayloom.data.capture import Capture, Frame, Split
+from rayloom.data.capture_files import find_image, image_size, inside, missing_images, name_below, some_of
+from rayloom.data.json_files import read_json
+from rayloom.data.ply import read_points
+from rayloom.data.scene import DataConfig
+from rayloom.data.transforms_fields import FileFields, FrameFields, intrinsics_from
+from rayloom.errors import InputError
+
+_MILLIMETRE = 1e-3
+
+
+def load(path: Path, config: DataConfig) -> Capture:
+    """The capture of a transforms.json, or of a folder that holds one."""
+    file = path if path.is_file() else path / "transforms.json"
+    fields = read_json(file, FileFields)
+    frames, missing = read_frames(file, fields, config)
+    frames, unassigned = _with_splits(frames, fields)
+    warnings = missing_images(file, missing, len(fields.frames))
+    return Capture(
+        root=file.parent,
+        format="transforms",
+        frames=tuple(sorted(frames, key=lambda frame: frame.name)),
+        points=_points(file, fields, config),
+        up=_up(file, fields),
+        kind_hint="unbounded" if (fields.aabb_scale or 0) > 1 else None,
+        warnings=warnings + unassigned + _unused_masks(frames),
+    )
+
+
+def read_frames(file: Path, fields: FileFields, config: DataConfig) -> tuple[list[Frame], list[str]]:
+    """The frames whose image exists, in the order of the file, and the paths of those without one."""
+    frames: list[Frame] = []
+    missing: list[str] = []
+    for index, entry in enumerate(fields.frames):
+        where = f"{file}: frames[{index}]"
+        image = find_image(file.parent, entry.file_path, f"{where}.file_path", config)
+        if image is None:
+            missing.append(entry.file_path)
+        else:
+            frames.append(_frame(file.parent, image, entry, fields, where, config))
+    return frames, missing
+
+
+def _frame(
+    root: Path, image: Path, entry: FrameFields, fields: FileFields, where: str, config: DataConfig
+) -> Frame:
+    depth_path = entry.depth_file_path or entry.depth_path
+    millimetres = entry.depth_file_path is not None and fields.integer_depth_scale is None
+    size = image_size(image)
+    return Frame(
+        name=name_below(root, image),
+        image=image,
+        intrinsics=intrinsics_from(entry, fields, size, where),
+        raw_from_camera=opencv_from_opengl(
+            pose_from_rows(entry.transform_matrix, f"{where}.transform_matrix")
+        ),
+        ignore_mask=_companion(root, entry.mask_path, f"{where}.mask_path", config),
+        depth=_companion(root, depth_path, f"{where}.depth_file_path", config),
+        depth_unit=_MILLIMETRE if millimetres else _depth_unit(fields, where),
+        time=entry.time or 0.0,
+    )
+
+
+def _companion(root: Path, path: str | None, where: str, config: DataConfig) -> Path | None:
+    """The mask or depth picture of a frame; one that is named must exist."""
+    if not path:
+        return None
+    found = find_image(root, path, where, config)
+    if found is None:
+        raise InputError(where, f"no such file: {path}")
+    return found
+
+
+def _depth_unit(fields: FileFields, where: str) -> float:
+    unit = _MILLIMETRE if fields.integer_depth_scale is None else fields.integer_depth_scale
+    if not 0 < unit < np.inf:
+        raise InputError(where, f"expected a positive integer_depth_scale, found {unit}")
+    return unit
+
+
+def _with_splits(frames: list[Frame], fields: FileFields) -> tuple[list[Frame], tuple[str, ...]]:
+    """The frames with the file's own split; those in none of its lists train if only others are listed."""
+    splits: dict[str, Split] = {}
+    lists: tuple[tuple[Split, Sequence[str] | None], ...] = (
+        ("train", fields.train_filenames),
+        ("val", fields.val_filenames),
+        ("test", fields.test_filenames),
+    )
+    for split, names in lists:
+        splits |= {os.path.normpath(name): split for name in names or ()}
+    if not splits:
+        return frames, ()
+    rest: Split | None = None if fields.train_filenames else "train"
+    assigned = [(frame, splits.get(os.path.normpath(frame.name), rest)) for frame in frames]
+    left_out = [frame.name for frame, split in assigned if split is None]
+    used = [replace_split(frame, split) for frame, split in assigned if split is not None]
+    if not left_out:
+        return used, ()
+    return used, (f"{len(left_out)} images are in none of the file's splits: {some_of(left_out)}",)

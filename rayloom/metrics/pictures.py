@@ -1,0 +1,108 @@
+"""How close a rendered picture is to a photo, for the eye: errors and depths as colours, side by side.
+
+These are numpy arrays, h x w x 3 in eight bits, ready for a file or a video. They live with the metrics,
+below both training and export, because evaluation and videos draw with them alike.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from numpy import ndarray as Array
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont
+
+from rayloom.metrics.files import whole_file
+
+FULL_ERROR = 0.25
+"""The mean absolute error that gets the last colour of `error_picture`; fixed, so that pictures compare."""
+
+_SMALLEST_PANEL = 240
+_CAPTION_HEIGHT = 24
+_GAP = 4
+_NEITHER = 96
+"""Grey of pixels that are not scored."""
+
+
+def eight_bit(image: Float[Array, "*shape"]) -> UInt8[Array, "*shape"]:
+    """Values in [0, 1] rounded to the nearest of 256 levels; values outside are clipped."""
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def error_picture(
+    rendered: Float[Array, "h w 3"], truth: Float[Array, "h w 3"], valid: Bool[Array, "h w"] | None = None
+) -> UInt8[Array, "h w 3"]:
+    """The mean absolute error of each pixel from black through red to pale yellow; grey where not valid."""
+    error = np.abs(rendered - truth).mean(axis=-1)
+    picture = _coloured(error / FULL_ERROR, "inferno")
+    if valid is not None:
+        picture[~valid] = _NEITHER
+    return picture
+
+
+def depth_range(depth: Float[Array, "*shape"], opacity: Float[Array, "*shape"]) -> tuple[float, float]:
+    """The depths between which nearly all opaque pixels lie, for `depth_picture`."""
+    met = depth[(opacity > 0.5) & (depth > 0)]
+    if met.size == 0:
+        return 1.0, 2.0
+    near, far = np.percentile(met, [1.0, 99.0])
+    return float(near), float(max(far, near * 1.01))
+
+
+def depth_picture(
+    depth: Float[Array, "h w"], opacity: Float[Array, "h w"], near: float, far: float
+) -> UInt8[Array, "h w 3"]:
+    """Depth in colours, from red at `near` to blue at `far`; what is transparent fades to black.
+
+    Colours follow the inverse of depth, which spreads the foreground of unbounded scenes.
+    """
+    nearness = (1 / np.maximum(depth, 1e-9) - 1 / far) / (1 / near - 1 / far)
+    colours = _coloured(nearness, "turbo")
+    return eight_bit(colours / 255 * np.clip(opacity, 0, 1)[..., None])
+
+
+def opacity_picture(opacity: Float[Array, "h w"]) -> UInt8[Array, "h w 3"]:
+    """Opacity from black to white."""
+    return np.repeat(eight_bit(opacity)[..., None], 3, axis=-1)
+
+
+def side_by_side(panels: Sequence[tuple[str, UInt8[Array, "h w 3"]]]) -> UInt8[Array, "h_out w_out 3"]:
+    """Pictures of equal size in a row, each under its caption.
+
+    Small pictures are enlarged by a whole factor, so that captions fit and pixels stay visible.
+    """
+    height, width, _ = panels[0][1].shape
+    factor = max(1, -(-_SMALLEST_PANEL // width))
+    height, width = height * factor, width * factor
+    sheet = PILImage.new(
+        "RGB", (len(panels) * (width + _GAP) - _GAP, height + _CAPTION_HEIGHT), color=(255, 255, 255)
+    )
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=14)
+    for column, (caption, picture) in enumerate(panels):
+        left = column * (width + _GAP)
+        draw.text((left + _GAP, _CAPTION_HEIGHT // 2), caption, fill=(0, 0, 0), font=font, anchor="lm")
+        enlarged = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+        sheet.paste(PILImage.fromarray(enlarged), (left, _CAPTION_HEIGHT))
+    return np.asarray(sheet)
+
+
+def write_png(picture: UInt8[Array, "h w 3"], path: Path) -> None:
+    """Write a picture whole or not at all; raises InputError where the file cannot be written."""
+    with whole_file(path) as part:
+        PILImage.fromarray(picture).save(part, format="PNG")
+
+
+def _coloured(values: Float[Array, "h w"], colormap: str) -> UInt8[Array, "h w 3"]:
+    """Values in [0, 1] through a colour table; values outside get the first or last colour."""
+    return _colour_table(colormap)[eight_bit(values)]
+
+
+@cache
+def _colour_table(colormap: str) -> UInt8[Array, "256 3"]:
+    """The 256 colours of one of matplotlib's tables."""
+    from matplotlib import colormaps  # noqa: PLC0415  Slow to import, and only needed here.
+
+    return eight_bit(colormaps[colormap](np.arange(256))[:, :3])

@@ -1,0 +1,35 @@
+"""Under which conditions a score was measured: two scores compare only if these agree."""
+
+from dataclasses import dataclass
+
+from rayloom.metrics.images import SSIMVariant
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The conditions of an evaluation; plain values, kept beside the scores."""
+
+    split: str
+    """The images that were scored: `test`, `val` or `train`."""
+    split_asked: str
+    """The images that were asked for; `split` differs where the capture has none of these."""
+    num_views: int
+    """Number of images that were scored."""
+    num_views_in_split: int
+    """Number of images of the split; more than `num_views` after a quick evaluation."""
+    resolution: tuple[tuple[int, int], ...]
+    """Each width and height that occurs, pixels."""
+    background: tuple[float, float, float]
+    """sRGB colour that photos with alpha were composited over."""
+    rounded_to_8_bit: bool
+    """Whether renderings were rounded to 256 levels first; they are clipped to [0, 1] in any case."""
+    ssim: SSIMVariant
+    """The variant of SSIM."""
+    lpips_alex: str | None
+    """The version of `lpips_alex`; None where it was not measured."""
+    lpips_vgg: str | None
+    """The version of `lpips_vgg`; None where it was not measured."""
+    ignored_pixels: str = "left out of PSNR; equal to the photo in SSIM and LPIPS"
+    """What happens to pixels that the capture says must not be used."""
+    mean: str = "mean of per-image values"
+    """How scores of images become one."""

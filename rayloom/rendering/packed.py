@@ -1,0 +1,37 @@
+"""Emission and absorption along rays that have different numbers of samples."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rayloom.kernels import composite_packed, packed_weights
+from rayloom.types import PackedSamples, Rendering
+
+
+@torch.no_grad()
+def visible(
+    density: Float[Tensor, " samples"], samples: PackedSamples, min_transmittance: float
+) -> Bool[Tensor, " samples"]:
+    """Which samples at least this share of the light gets through to."""
+    weights = packed_weights(density * samples.widths, samples.ray_index, samples.num_rays).double()
+    before = weights.cumsum(0) - weights
+    rays = torch.arange(samples.num_rays, device=weights.device)
+    first = torch.searchsorted(samples.ray_index, rays).clamp(max=max(len(before) - 1, 0))
+    behind = before - before[first][samples.ray_index] if len(before) else before
+    return 1 - behind > min_transmittance
+
+
+def select(samples: PackedSamples, kept: Bool[Tensor, " samples"]) -> PackedSamples:
+    """The samples that are kept; rays may end up with none."""
+    return PackedSamples(samples.starts[kept], samples.ends[kept], samples.ray_index[kept], samples.num_rays)
+
+
+def render_packed(
+    density: Float[Tensor, " samples"],
+    rgb: Float[Tensor, "samples 3"],
+    samples: PackedSamples,
+    background: Float[Tensor, "3"] | Float[Tensor, "rays 3"],
+) -> Rendering:
+    """Colour, opacity and expected depth of each ray over a background."""
+    color, opacity, depth, weights = composite_packed(density, rgb, samples, background)
+    return Rendering(color, opacity, depth, samples, weights)

@@ -1,0 +1,220 @@
+"""How well a method predicts photos that it has not seen."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, TypedDict
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rayloom.data.batches import scene_cameras, truth_image
+from rayloom.data.capture import Split
+from rayloom.data.scene import Scene
+from rayloom.errors import InputError
+from rayloom.method import Method
+from rayloom.metrics import pictures
+from rayloom.metrics.files import whole_file
+from rayloom.metrics.images import SSIMVariant, psnr, ssim, ssim_window_size
+from rayloom.metrics.lpips import LPIPS, load_lpips
+from rayloom.metrics.protocol import Protocol
+from rayloom.types import Image
+
+QUICK_VIEWS = 4
+"""Number of views in a quick evaluation."""
+
+_FALLBACKS: tuple[Split, ...] = ("test", "val", "train")
+"""Splits to score where the capture has no image in the one that was asked for."""
+
+
+class Scores(TypedDict):
+    """Metrics by name; None where weights are absent, the image is too small or every pixel is ignored."""
+
+    psnr: float | None
+    ssim: float | None
+    lpips_alex: float | None
+    lpips_vgg: float | None
+
+
+class ViewScores(Scores):
+    """The metrics of one image."""
+
+    name: str
+
+
+class EvalResult(TypedDict):
+    """What an evaluation found, ready for JSON."""
+
+    protocol: dict[str, Any]
+    """The fields of `Protocol`."""
+    mean: Scores
+    """Means over the images that have a value."""
+    views: list[ViewScores]
+
+
+def evaluate(
+    method: Method[Any],
+    scene: Scene,
+    split: Split = "test",
+    out: Path | None = None,
+    on_view: Callable[[ViewScores, int], None] | None = None,
+    *,
+    quick: bool = False,
+    rounded_to_8_bit: bool = False,
+) -> EvalResult:
+    """The scores of a method on the images of a split; on test, val or train images where it has none.
+
+    `out` is a folder for `eval.json` and one picture per view: photo, rendering, error and depth.
+    `on_view` hears each view's scores, as they come, and the number of views. A quick evaluation takes
+    a few views, evenly spread, and leaves LPIPS out.
+    """
+    scored_split, chosen = _choose_views(scene, split, quick=quick)
+    judge = _Judge.on(next(method.parameters()).device, perceptual=not quick)
+    views: list[ViewScores] = []
+    with _evaluation_mode(method):
+        for view in _scored_views(method, scene, chosen, judge, out, rounded_to_8_bit=rounded_to_8_bit):
+            views.append(view)
+            if on_view is not None:
+                on_view(view, len(chosen))
+    protocol = Protocol(
+        split=scored_split,
+        split_asked=split,
+        num_views=len(chosen),
+        num_views_in_split=len(scene.indices(scored_split)),
+        resolution=tuple(sorted({(scene.intrinsics[i].width, scene.intrinsics[i].height) for i in chosen})),
+        background=scene.info.background,
+        rounded_to_8_bit=rounded_to_8_bit,
+        ssim=judge.ssim_variant,
+        lpips_alex=judge.alex.version if judge.alex else None,
+        lpips_vgg=judge.vgg.version if judge.vgg else None,
+    )
+    result: EvalResult = {"protocol": asdict(protocol), "mean": _mean(views), "views": views}
+    if out is not None:
+        with whole_file(out / "eval.json") as part:
+            part.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+    return result
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """The metrics of an evaluation."""
+
+    device: torch.device
+    alex: LPIPS | None
+    vgg: LPIPS | None
+    ssim_variant: SSIMVariant = "gaussian-valid"
+
+    @classmethod
+    def on(cls, device: torch.device, *, perceptual: bool) -> "_Judge":
+        """The metrics on a device, with LPIPS where it is wanted and its weights are there."""
+        alex, vgg = (load_lpips("alex"), load_lpips("vgg")) if perceptual else (None, None)
+        return cls(device, alex and alex.to(device), vgg and vgg.to(device))
+
+    def scores(
+        self, rendered: Float[Tensor, "h w 3"], truth: Float[Tensor, "h w 3"], valid: Bool[Tensor, "h w"]
+    ) -> Scores:
+        """Every metric of one rendering."""
+        if not valid.any():
+            return {"psnr": None, "ssim": None, "lpips_alex": None, "lpips_vgg": None}
+        # Windows reach across the borders of masks, so ignored pixels get the photo's own colour.
+        filled = torch.where(valid[..., None], rendered, truth)
+        smallest_side = min(valid.shape)
+
+        def perceptual(metric: LPIPS | None) -> float | None:
+            return metric(filled, truth) if metric and smallest_side >= metric.smallest_side else None
+
+        large_enough = smallest_side >= ssim_window_size(self.ssim_variant)
+        return {
+            "psnr": psnr(rendered, truth, valid),
+            "ssim": ssim(filled, truth, self.ssim_variant) if large_enough else None,
+            "lpips_alex": perceptual(self.alex),
+            "lpips_vgg": perceptual(self.vgg),
+        }
+
+
+def _choose_views(scene: Scene, split: Split, *, quick: bool) -> tuple[Split, tuple[int, ...]]:
+    """The split that is scored and its images; a quick evaluation takes some at equal steps."""
+    for candidate in (split, *_FALLBACKS):
+        if indices := scene.indices(candidate):
+            step = -(-len(indices) // QUICK_VIEWS) if quick else 1
+            return candidate, indices[::step]
+    raise InputError(scene.root, "the scene has no images to score; expected at least one")
+
+
+def _scored_views(
+    method: Method[Any],
+    scene: Scene,
+    chosen: Sequence[int],
+    judge: _Judge,
+    out: Path | None,
+    *,
+    rounded_to_8_bit: bool,
+) -> Iterator[ViewScores]:
+    """The scores of each chosen image as it is rendered; draws it beside the photo if `out` is a folder."""
+    cameras = scene_cameras(scene)
+    for i in chosen:
+        name = scene.names[i]
+        image = method.render_image(cameras.image_rays(i).to(judge.device))
+        image = _displayable(image, name, rounded_to_8_bit=rounded_to_8_bit)
+        photo, valid = (tensor.to(judge.device) for tensor in truth_image(scene, i))
+        scores = judge.scores(image.rgb, photo, valid)
+        if out is not None:
+            path = out / f"{i:04d}_{PurePosixPath(name).stem}.png"
+            _write_comparison(image, photo, valid, scores["psnr"], path)
+        yield {"name": name, **scores}
+
+
+@contextmanager
+def _evaluation_mode(method: Method[Any]) -> Iterator[None]:
+    """Put every module of a method into evaluation mode, and each back into its own mode afterwards."""
+    modes = [(module, module.training) for module in method.modules()]
+    method.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _displayable(image: Image, name: str, *, rounded_to_8_bit: bool) -> Image:
+    """The image with its colours clipped to what a screen shows."""
+    if not image.rgb.isfinite().all():
+        raise ArithmeticError(
+            f"{name}: the rendering holds values that are not finite; its scores would not be"
+        )
+    rgb = image.rgb.clamp(0, 1)
+    return replace(image, rgb=(255 * rgb).round() / 255 if rounded_to_8_bit else rgb)
+
+
+def _write_comparison(
+    image: Image, photo: Float[Tensor, "h w 3"], valid: Bool[Tensor, "h w"], score: float | None, path: Path
+) -> None:
+    """Write the photo, the rendering, its error and its depth in a row."""
+    rgb, opacity, depth = (tensor.cpu().numpy() for tensor in (image.rgb, image.opacity, image.depth))
+    truth = photo.cpu().numpy()
+    near, far = pictures.depth_range(depth, opacity)
+    panels = [
+        ("photo", pictures.eight_bit(truth)),
+        ("rendered" if score is None else f"rendered, {score:.2f} dB", pictures.eight_bit(rgb)),
+        (f"error, 0 to {pictures.FULL_ERROR}", pictures.error_picture(rgb, truth, valid.cpu().numpy())),
+        (f"depth, {near:.3g} to {far:.3g}", pictures.depth_picture(depth, opacity, near, far)),
+    ]
+    pictures.write_png(pictures.side_by_side(panels), path)
+
+
+def _mean(views: Sequence[ViewScores]) -> Scores:
+    """Each metric's mean over the views that have it."""
+
+    def mean(values: Sequence[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known else None
+
+    return {
+        "psnr": mean([view["psnr"] for view in views]),
+        "ssim": mean([view["ssim"] for view in views]),
+        "lpips_alex": mean([view["lpips_alex"] for view in views]),
+        "lpips_vgg": mean([view["lpips_vgg"] for view in views]),
+    }

@@ -1,0 +1,69 @@
+import torch
+
+from rayloom.kernels import StepRule, march
+from rayloom.sampling.occupancy import OccupancyGrid
+
+
+def ball(points: torch.Tensor) -> torch.Tensor:
+    return 100.0 * (points.norm(dim=-1) < 0.5)
+
+
+def updated(num_cells: int | None, num_updates: int = 1, cascades: int = 1) -> OccupancyGrid:
+    grid = OccupancyGrid((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), cascades, 32)
+    for _ in range(num_updates):
+        grid.update(ball, 0.01, num_cells=num_cells, decay=0.95, threshold=0.01)
+    return grid
+
+
+def test_a_new_grid_is_wholly_occupied():
+    assert OccupancyGrid((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 2, 32).occupied_share == 1
+
+
+def test_a_full_update_finds_the_matter_and_its_share():
+    share = updated(None).occupied_share
+    assert 0.5 < share / (4 / 3 * torch.pi * 0.5**3 / 8) < 1.5
+
+
+def test_cells_of_matter_stay_and_others_go():
+    occupancy = updated(None, 3).occupancy
+    inside = torch.randn(100, 3)
+    inside = 0.45 * inside / inside.norm(dim=-1, keepdim=True)
+    thin = torch.full((100,), 1e-3)
+    assert occupancy.contains(inside, thin).all()
+    assert not occupancy.contains(2 * inside, thin).any()
+
+
+def test_partial_updates_reach_the_same_grid_in_time():
+    full, partial = updated(None, 4), updated(4096, 60)
+    agree = (full.optical_depth > 0.01) == (partial.optical_depth > 0.01)
+    assert agree.float().mean() > 0.98
+
+
+def test_points_of_a_cell_lie_in_it_also_in_outer_boxes():
+    grid = OccupancyGrid((1.0, 2.0, 3.0), (1.0, 2.0, 3.0), 3, 32)
+    cells = torch.randint(3 * 32**3, (1000,))
+    points = grid.cell_points(cells)
+    unit = (points - torch.tensor(grid.center)) / torch.tensor(grid.half_size)
+    scaled = unit / torch.exp2((cells // 32**3).float())[:, None]
+    place = ((scaled + 1) * 16).floor().long()
+    found = (cells // 32**3) * 32**3 + (place[:, 0] * 32 + place[:, 1]) * 32 + place[:, 2]
+    torch.testing.assert_close(found, cells)
+
+
+def test_rays_step_only_through_what_is_occupied():
+    origins = torch.tensor([[-2.0, 0.01, 0.01], [-2.0, 0.9, 0.9]])
+    directions = torch.tensor([[1.0, 0.0, 0.0]]).expand(2, 3)
+    samples = march(
+        origins, directions, torch.zeros(2), torch.full((2,), 4.0), updated(None).occupancy, StepRule(0.01)
+    )
+    assert (samples.ray_index == 0).all()
+    assert samples.starts.min() > 1.4
+    assert samples.ends.max() < 2.6
+    assert len(samples.starts) > 90
+
+
+def test_a_grid_survives_saving():
+    grid, other = updated(None), OccupancyGrid((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 1, 32)
+    other.load_state_dict(grid.state_dict())
+    torch.testing.assert_close(other.occupancy.bits, grid.occupancy.bits)
+    assert other.occupied_share == grid.occupied_share
