@@ -133,6 +133,8 @@ class Rendering:
     intervals: Intervals | PackedSamples
     weights: Float[Tensor, "*batch_n"]
     """One weight per interval, in the layout of `intervals`."""
+    background: Float[Tensor, "*batch 3"]
+    """What `rgb` was composited over."""
     coarser: "tuple[Rendering, ...]" = ()
     """Renderings of the sampling levels before this one."""
     extras: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])

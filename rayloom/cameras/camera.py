@@ -1,7 +1,7 @@
 """Sets of cameras: the one module that knows what a pixel is."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,8 @@ from rayloom.types import Rays, Record
 Numbers = float | Sequence[float] | NDArray[np.floating] | Tensor
 
 _MODELS = tuple(CameraModel)
-_PERSPECTIVE = frozenset({CameraModel.PINHOLE, CameraModel.SIMPLE_RADIAL, CameraModel.OPENCV})
+_LAST_PERSPECTIVE = _MODELS.index(CameraModel.OPENCV)
+"""PINHOLE, SIMPLE_RADIAL and OPENCV come first in `CameraModel`."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class Cameras(Record):
         world_from_camera: NDArray[np.floating] | Tensor,
         near: Numbers,
         far: Numbers,
+        *,
         times: Numbers | None = None,
         image_index: Sequence[int] | NDArray[np.integer] | Tensor | None = None,
-        *,
         dtype: torch.dtype = torch.float32,
     ) -> "Cameras":
         """One camera for each of the intrinsics; near, far and times for each of them or one for all."""
@@ -126,3 +127,79 @@ class Cameras(Record):
         local = ((points - pose[:, :, 3])[:, :, None] * pose[:, :, :3]).sum(-2)
         plane = self._plane(camera_index, local)
         return plane * _pick(self.focal, camera_index) + _pick(self.center, camera_index), local[:, 2]
+
+    def z_depth(
+        self, t: Float[Tensor, " n"], directions: Float[Tensor, "n 3"], camera_index: Int[Tensor, " n"]
+    ) -> Float[Tensor, " n"]:
+        """Depth along the optical axis at distances t along rays with these world directions."""
+        return t * self._axis_cosines(directions, camera_index)
+
+    def t_from_z_depth(
+        self, z_depth: Float[Tensor, " n"], directions: Float[Tensor, "n 3"], camera_index: Int[Tensor, " n"]
+    ) -> Float[Tensor, " n"]:
+        """The inverse of `z_depth`."""
+        return z_depth / self._axis_cosines(directions, camera_index)
+
+    def _axis_cosines(self, directions: Tensor, camera_index: Tensor) -> Tensor:
+        return (_pick(self.world_from_camera[:, :, 2], camera_index) * directions).sum(-1)
+
+    def _directions(self, camera_index: Tensor, plane: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit directions in the cameras' own frames, and their lengths per step on the plane."""
+        directions, steps = plane.new_zeros(len(plane), 3), torch.zeros_like(plane)
+        for model, rows, distortion in self._by_model(camera_index):
+            part = directions_from_plane(plane[rows], distortion, model)
+            part_steps = direction_steps(part.detach(), distortion, model)
+            if isinstance(rows, slice):
+                return part, part_steps
+            directions = directions.index_copy(0, rows, part)
+            steps = steps.index_copy(0, rows, part_steps)
+        return directions, steps
+
+    def _plane(self, camera_index: Tensor, local: Tensor) -> Tensor:
+        """Points of the cameras' own frames on the cameras' planes."""
+        plane = local.new_zeros(len(local), 2)
+        for model, rows, distortion in self._by_model(camera_index):
+            part = plane_from_points(local[rows], distortion, model)
+            if isinstance(rows, slice):
+                return part
+            plane = plane.index_copy(0, rows, part)
+        return plane
+
+    def _origins(self, camera_index: Tensor, plane: Tensor, columns: tuple[Tensor, ...]) -> Tensor:
+        """The cameras' places; for ORTHOGRAPHIC those of the pixels."""
+        flat = self.model == _MODELS.index(CameraModel.ORTHOGRAPHIC)
+        if not flat.any():
+            return columns[3]
+        shift = plane * _pick(flat, camera_index)[:, None]
+        return columns[3] + shift[:, :1] * columns[0] + shift[:, 1:] * columns[1]
+
+    def _by_model(self, camera_index: Tensor) -> Iterator[tuple[CameraModel, Tensor | slice, Tensor | None]]:
+        """For each model its entries of `camera_index` and their distortion, None where nothing is distorted.
+
+        The perspective models are one: coefficients tell them apart.
+        """
+        family = self.model.where(self.model > _LAST_PERSPECTIVE, _LAST_PERSPECTIVE)
+        codes = family.unique().tolist()
+        for code in codes:
+            rows = slice(None) if len(codes) == 1 else (_pick(family, camera_index) == code).nonzero()[:, 0]
+            # Zeros that are being learned must stay in the graph.
+            distorted = self.distortion.requires_grad or bool(self.distortion[family == code].any())
+            distortion = _pick(self.distortion, camera_index[rows]) if distorted else None
+            yield _MODELS[code], rows, distortion
+
+
+def _pick(table: Tensor, index: Tensor) -> Tensor:
+    """Rows of a table; index_select has the quicker gradient of the ways to say so."""
+    return table.index_select(0, index)
+
+
+def _focal(item: Intrinsics) -> tuple[float, float]:
+    if item.model is CameraModel.EQUIRECTANGULAR:
+        return item.width / math.tau, item.height / math.pi
+    return item.fx, item.fy
+
+
+def _center(item: Intrinsics) -> tuple[float, float]:
+    if item.model is CameraModel.EQUIRECTANGULAR:
+        return item.width / 2, item.height / 2
+    return item.cx, item.cy

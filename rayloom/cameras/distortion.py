@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-_NEWTON_STEPS = 6
-"""Lenses that bend the edge of the picture by a quarter are inverted to float64 precision."""
+_NEWTON_STEPS = 4
+"""Lenses that bend the edge of the picture by a quarter are inverted to 1e-12 or better."""
 
 
 def distort(
@@ -20,24 +20,20 @@ def distort(
 ) -> Float[Tensor, "*batch 2"]:
     """Where a lens puts points of the plane z = 1: the rational radial and the tangential model."""
     x, y = plane.unbind(-1)
-    p1, p2 = distortion[..., 6], distortion[..., 7]
-    xx, xy, yy = x * x, x * y, y * y
-    gain, _ = _radial(xx + yy, distortion)
-    distorted_x = x * gain + 2 * p1 * xy + p2 * (3 * xx + yy)
-    distorted_y = y * gain + 2 * p2 * xy + p1 * (xx + 3 * yy)
-    return torch.stack([distorted_x, distorted_y], dim=-1)
+    return torch.stack(_distort(x, y, _columns(distortion)), dim=-1)
 
 
 def undistort(
     distorted: Float[Tensor, "*batch 2"], distortion: Float[Tensor, "*batch 8"]
 ) -> Float[Tensor, "*batch 2"]:
     """The inverse of `distort` for points within the lens's monotone range."""
+    target, k = _columns(distorted), _columns(distortion)
     with torch.no_grad():
-        plane = distorted
+        x, y = target
         for _ in range(_NEWTON_STEPS):
-            plane = plane - _solve(jacobian(plane, distortion), distort(plane, distortion) - distorted)
-        slope = jacobian(plane, distortion)
-    return plane - _solve(slope, distort(plane, distortion) - distorted)
+            x, y = _newton(x, y, k, target, _jacobian(x, y, k))
+        slope = _jacobian(x, y, k)
+    return torch.stack(_newton(x, y, k, target, slope), dim=-1)
 
 
 def jacobian(
@@ -45,12 +41,7 @@ def jacobian(
 ) -> Float[Tensor, "*batch 3"]:
     """Derivatives (dx'/dx, dx'/dy, dy'/dy) of `distort`; the matrix is symmetric."""
     x, y = plane.unbind(-1)
-    p1, p2 = distortion[..., 6], distortion[..., 7]
-    gain, slope = _radial(x * x + y * y, distortion)
-    xx = gain + 2 * slope * x * x + 2 * p1 * y + 6 * p2 * x
-    xy = 2 * (slope * x * y + p1 * x + p2 * y)
-    yy = gain + 2 * slope * y * y + 6 * p1 * y + 2 * p2 * x
-    return torch.stack([xx, xy, yy], dim=-1)
+    return torch.stack(_jacobian(x, y, _columns(distortion)), dim=-1)
 
 
 def distort_angle(
@@ -83,19 +74,38 @@ def angle_slope(
     return 1 + x * (3 * k1 + x * (5 * k2 + x * (7 * k3 + x * 9 * k4)))
 
 
-def _radial(squared: Tensor, distortion: Tensor) -> tuple[Tensor, Tensor]:
-    """The rational gain at squared radius, and its derivative by it."""
-    k1, k2, k3, k4, k5, k6 = distortion[..., :6].unbind(-1)
-    upper = 1 + squared * (k1 + squared * (k2 + squared * k3))
-    lower = 1 + squared * (k4 + squared * (k5 + squared * k6))
-    upper_slope = k1 + squared * (2 * k2 + squared * 3 * k3)
-    lower_slope = k4 + squared * (2 * k5 + squared * 3 * k6)
-    gain = upper / lower
-    return gain, (upper_slope - gain * lower_slope) / lower
+def _columns(table: Tensor) -> tuple[Tensor, ...]:
+    """The last axis as separate tensors, each contiguous: elementwise work on strided ones is slow."""
+    return table.movedim(-1, 0).contiguous().unbind(0)
 
 
-def _solve(symmetric: Tensor, right: Tensor) -> Tensor:
-    """The solution of 2 x 2 systems whose matrix is given as (a, b, d) of [[a, b], [b, d]]."""
-    a, b, d = symmetric.unbind(-1)
-    u, v = right.unbind(-1)
-    return torch.stack([d * u - b * v, a * v - b * u], dim=-1) / (a * d - b * b)[..., None]
+def _distort(x: Tensor, y: Tensor, k: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    k1, k2, k3, k4, k5, k6, p1, p2 = k
+    xx, yy = x * x, y * y
+    r = xx + yy
+    gain = (1 + r * (k1 + r * (k2 + r * k3))) / (1 + r * (k4 + r * (k5 + r * k6)))
+    gain = gain + 2 * (p1 * y + p2 * x)
+    return x * gain + p2 * r, y * gain + p1 * r
+
+
+def _jacobian(x: Tensor, y: Tensor, k: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    k1, k2, k3, k4, k5, k6, p1, p2 = k
+    r = x * x + y * y
+    lower = 1 / (1 + r * (k4 + r * (k5 + r * k6)))
+    gain = (1 + r * (k1 + r * (k2 + r * k3))) * lower
+    slope = 2 * lower * (k1 + r * (2 * k2 + r * (3 * k3)) - gain * (k4 + r * (2 * k5 + r * (3 * k6))))
+    a, b = 2 * p1 * y, 2 * p2 * x
+    xx = gain + slope * x * x + a + 3 * b
+    yy = gain + slope * y * y + 3 * a + b
+    return xx, slope * x * y + 2 * (p1 * x + p2 * y), yy
+
+
+def _newton(
+    x: Tensor, y: Tensor, k: tuple[Tensor, ...], target: tuple[Tensor, ...], slope: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor]:
+    """One step towards the point that `_distort` moves to `target`."""
+    distorted_x, distorted_y = _distort(x, y, k)
+    u, v = distorted_x - target[0], distorted_y - target[1]
+    xx, xy, yy = slope
+    scale = 1 / (xx * yy - xy * xy)
+    return x - (yy * u - xy * v) * scale, y - (xx * v - xy * u) * scale

@@ -42,8 +42,16 @@ class Intrinsics:
 
     @property
     def distortion(self) -> tuple[float, ...]:
-        """k1, k2, k3, k4, k5, k6, p1, p2."""
-        return (self.k1, self.k2, self.k3, self.k4, self.k5, self.k6, self.p1, self.p2)
+        """k1, k2, k3, k4, k5, k6, p1, p2; zero where the model does not use them."""
+        match self.model:
+            case CameraModel.SIMPLE_RADIAL:
+                return (self.k1, *(0.0,) * 7)
+            case CameraModel.OPENCV:
+                return (self.k1, self.k2, self.k3, self.k4, self.k5, self.k6, self.p1, self.p2)
+            case CameraModel.OPENCV_FISHEYE:
+                return (self.k1, self.k2, self.k3, self.k4, *(0.0,) * 4)
+            case _:
+                return (0.0,) * 8
 
     def resized(self, width: int, height: int) -> "Intrinsics":
         """The same camera with another number of pixels."""

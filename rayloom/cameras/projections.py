@@ -63,7 +63,7 @@ def plane_from_points(
 def direction_steps(
     directions: Float[Tensor, "n 3"], distortion: Float[Tensor, "n 8"] | None, model: CameraModel
 ) -> Float[Tensor, "n 2"]:
-    """How far directions turn per unit step along each axis of the plane: the lengths |d direction / d axis|."""
+    """How far directions turn per unit step along each axis of the plane: |d direction / d axis|."""
     x, y, z = directions.unbind(-1)
     if model is CameraModel.ORTHOGRAPHIC:
         return torch.ones_like(directions[:, :2])

@@ -11,6 +11,8 @@ from PIL import Image
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
 
+LARGEST_SIDE = 65_500
+"""Pixels along a side of a picture; the most that the JPEG library writes."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 """Endings of the pictures that are read, in lower case."""
 
@@ -22,7 +24,11 @@ def inside(root: Path, path: str, where: str, config: DataConfig) -> Path:
 
     With `config.allow_outside` every path is accepted.
     """
-    if "\0" in path or not path.isprintable():
+    try:
+        writable = "\0" not in path and bool(os.fsencode(path))
+    except UnicodeEncodeError:
+        writable = False
+    if not writable:
         raise InputError(where, f"expected a path, found {path!a}")
     joined = root / path
     if not config.allow_outside:

@@ -1,12 +1,12 @@
 """How far from each camera there is something, as far as files and sparse points tell."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rayloom.cameras.intrinsics import Intrinsics
 from rayloom.data.capture import Capture
 from rayloom.data.projection import project
 
@@ -48,3 +48,19 @@ def content_depths(capture: Capture, world_from_camera: NDArray[np.float64]) -> 
     if not known.any():
         return None
     return ContentDepths(_filled(near, known), _filled(far, known), "sparse points")
+
+
+def _point_range(
+    points: NDArray[np.float64], pose: NDArray[np.float64], intrinsics: Intrinsics
+) -> tuple[float, float]:
+    """First and last percentile of the depths that one image shows; NaN where it shows too few points."""
+    _, depth, seen = project(points, pose, intrinsics)
+    if seen.sum() < _FEWEST_POINTS:
+        return np.nan, np.nan
+    low, high = np.percentile(depth[seen], (1, 99))
+    return float(low), float(high)
+
+
+def _filled(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The values, with the median of the known ones in place of the others."""
+    return np.where(known, values, np.median(values[known]))

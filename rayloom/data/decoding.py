@@ -71,7 +71,9 @@ def decode(frame: Frame, header: Header) -> NDArray[np.uint8]:
             grey = np.asarray(turned).astype(np.float64).clip(0, 65535)
             return np.repeat(np.rint(grey / 257).astype(np.uint8)[..., None], 3, axis=-1)
         if turned.mode == "F":
-            raise InputError(frame.image, "pixels are floating-point numbers; expected 8 or 16 bits a channel")
+            raise InputError(
+                frame.image, "pixels are floating-point numbers; expected 8 or 16 bits a channel"
+            )
         return np.asarray(turned.convert("RGBA" if header.has_alpha else "RGB"))
 
 

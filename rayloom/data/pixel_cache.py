@@ -47,7 +47,9 @@ class PixelCache:
             except OSError:
                 continue
             try:
-                return Path(name), np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=self.shape)
+                return Path(name), np.lib.format.open_memmap(
+                    name, mode="w+", dtype=np.uint8, shape=self.shape
+                )
             except OSError:
                 Path(name).unlink()
         return None

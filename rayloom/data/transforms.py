@@ -8,6 +8,7 @@ of instant-ngp, so it is unbounded.
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,37 @@ def _with_splits(frames: list[Frame], fields: FileFields) -> tuple[list[Frame], 
     rest: Split | None = None if fields.train_filenames else "train"
     assigned = [(frame, splits.get(os.path.normpath(frame.name), rest)) for frame in frames]
     left_out = [frame.name for frame, split in assigned if split is None]
-    used = [replace_split(frame, split) for frame, split in assigned if split is not None]
+    used = [replace(frame, split=split) for frame, split in assigned if split is not None]
     if not left_out:
         return used, ()
     return used, (f"{len(left_out)} images are in none of the file's splits: {some_of(left_out)}",)
+
+
+def _unused_masks(frames: Sequence[Frame]) -> tuple[str, ...]:
+    """A warning where instant-ngp's masks lie beside the images.
+
+    They mark pixels to ignore in white, where `Frame.ignore_mask` has black.
+    """
+    found = [frame.name for frame in frames if _dynamic_mask(frame.image).is_file()]
+    if not found:
+        return ()
+    return (f"{len(found)} masks dynamic_mask_*.png (white = ignore) are not used: {some_of(found)}",)
+
+
+def _points(file: Path, fields: FileFields, config: DataConfig) -> NDArray[np.float64] | None:
+    if not fields.ply_file_path:
+        return None
+    where = f"{file}: ply_file_path"
+    path = inside(file.parent, fields.ply_file_path, where, config)
+    if not path.is_file():
+        raise InputError(where, f"no such file: {fields.ply_file_path}")
+    return read_points(path)
+
+
+def _up(file: Path, fields: FileFields) -> NDArray[np.float64] | None:
+    if fields.up is None:
+        return None
+    up = np.array(fields.up)
+    if up.shape != (3,) or not 0 < np.linalg.norm(up) < np.inf:
+        raise InputError(f"{file}: up", f"expected three numbers, not all 0; found {fields.up}")
+    return up / np.linalg.norm(up)

@@ -27,7 +27,6 @@ def plot_training(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     _draw(psnr_axes, records, "held_out_psnr", "held-out views")
     loss_axes.set_ylabel("loss")
     psnr_axes.set_ylabel("PSNR, dB")
-    psnr_axes.legend(loc="lower right")
     for axes in (loss_axes, psnr_axes):
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
@@ -42,6 +41,7 @@ def _draw(axes: Any, records: Sequence[Mapping[str, Any]], key: str, label: str)
     if points:
         steps, values = zip(*points, strict=True)
         axes.plot(steps, values, label=label, marker="o" if len(points) <= 30 else "")
+        axes.legend()
 
 
 def _add_seconds(axes: Any, records: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401

@@ -21,7 +21,7 @@ _QUALITY = "18"
 """Constant rate factor of libx264: losses that the eye does not find, at a fifth of the lossless size."""
 
 
-def write_video(frames: Iterable[np.ndarray], path: Path, fps: float) -> None:
+def write_video(frames: Iterable[np.ndarray], path: Path, fps: int | float) -> None:
     """Write frames of equal size, h x w x 3 in eight bits, as they come.
 
     The ending of `path` chooses the format, `.mp4` or `.gif`. Raises InputError for another ending, for
@@ -47,31 +47,31 @@ def _of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def _write_mp4(frames: Iterator[Frame], path: Path, fps: float) -> None:
+def _write_mp4(frames: Iterator[Frame], path: Path, fps: int | float) -> None:
+    pictures = (_bt709(frame) for frame in frames)
+    first = next(pictures)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.options = {"crf": _QUALITY}
-        stream.pix_fmt = "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
         # Untagged videos are decoded with the matrix that each player guesses from their size.
         stream.codec_context.colorspace = Colorspace.ITU709
         stream.codec_context.color_range = ColorRange.MPEG
-        for frame in frames:
-            pixels = _even(frame)
-            stream.height, stream.width, _ = pixels.shape
-            picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-            )
+        for picture in chain([first], pictures):
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
 
 
-def _even(frame: Frame) -> Frame:
-    """The frame, its last row or column doubled where their number is odd, as yuv420p halves both numbers."""
+def _bt709(frame: Frame) -> av.VideoFrame:
+    """The frame in the colours of video, which exist for pairs of rows and columns: odd ones are doubled."""
     height, width, _ = frame.shape
-    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
 
 
-def _write_gif(frames: Iterator[Frame], path: Path, fps: float) -> None:
+def _write_gif(frames: Iterator[Frame], path: Path, fps: int | float) -> None:
     pictures = (PILImage.fromarray(frame) for frame in frames)
     first = next(pictures)
     first.save(path, format="GIF", save_all=True, append_images=pictures, duration=round(1000 / fps), loop=0)

@@ -53,6 +53,8 @@ def look_at(
     eye: Float[Tensor, "*#batch 3"], target: Float[Tensor, "*#batch 3"], up: Float[Tensor, "*#batch 3"]
 ) -> Float[Tensor, "*batch 3 4"]:
     """The pose world_from_camera at `eye` that looks to `target`, its image upright along `up`."""
+    shape = (eye + target + up).shape
+    eye, target, up = (vectors.expand(shape) for vectors in (eye, target, up))
     forward = torch.nn.functional.normalize(target - eye, dim=-1)
     right = torch.cross(forward, torch.nn.functional.normalize(up, dim=-1), dim=-1)
     # Where the view runs along `up`, any upright direction will do: take the axis it is least aligned with.
@@ -61,7 +63,7 @@ def look_at(
     right = torch.where(parallel, torch.cross(forward, spare, dim=-1), right)
     right = torch.nn.functional.normalize(right, dim=-1)
     down = torch.cross(forward, right, dim=-1)
-    return torch.stack([right, down, forward.expand_as(right), eye.expand_as(right)], dim=-1)
+    return torch.stack([right, down, forward, eye], dim=-1)
 
 
 def cross_matrix(vectors: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:

@@ -108,9 +108,9 @@ def method_class(outline: Outline) -> ast.ClassDef:
 def class_attribute(outline: Outline, node: ast.ClassDef, name: str) -> Any:  # noqa: ANN401
     """The value assigned to `name` in the body of a class."""
     for statement in node.body:
-        if name in _defined_names(statement) and isinstance(statement, ast.Assign | ast.AnnAssign):
-            if statement.value is not None:
-                return outline.evaluate(statement.value)
+        assigned = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+        if assigned is not None and name in _defined_names(statement):
+            return outline.evaluate(assigned)
     raise InputError(f"{outline.path}:{node.lineno}", f"{node.name} has no `{name}`")
 
 

@@ -14,7 +14,7 @@ Departs from the paper: 8 levels of 4 features instead of 16 of 2, and smaller t
 of a CPU; no bias-free output padding; the number of rays follows a budget of samples.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -152,9 +152,7 @@ class Loom(Method[LoomConfig]):
         density, features = self.geometry(points)
         view = self.view_features(rays)[index]
         rgb = tiny_mlp(torch.cat([features, view], dim=-1), list(self.color_mlp)).sigmoid()
-        background = self.background_of(rays)
-        rendering = render_packed(density, rgb, samples, background)
-        return replace(rendering, extras={"background": background})
+        return render_packed(density, rgb, samples, self.background_of(rays))
 
     @torch.no_grad()
     def sample(self, rays: Rays) -> PackedSamples:
@@ -191,7 +189,7 @@ class Loom(Method[LoomConfig]):
 
     def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
         """Squared error, over the background that was rendered."""
-        truth = batch.over(self.background, rendering.extras["background"])
+        truth = batch.over(self.background, rendering.background)
         self.follow_budget(len(rendering.weights) / len(truth))
         return {"photometric": squared_error(rendering.rgb, truth)}
 

@@ -41,13 +41,14 @@ def composite(
         widths = torch.cat([widths[..., :-1], torch.full_like(widths[..., -1:], ENDLESS)], dim=-1)
     weights = weights_from_density(density, widths)
     opacity = weights.sum(-1)
-    behind = torch.as_tensor(background, dtype=rgb.dtype, device=rgb.device)
+    behind = torch.as_tensor(background, dtype=rgb.dtype, device=rgb.device).expand(*opacity.shape, 3)
     return Rendering(
         rgb=(weights[..., None] * rgb).sum(-2) + (1 - opacity)[..., None] * behind,
         opacity=opacity,
         depth=expected_depth(weights, intervals.midpoints, opacity),
         intervals=intervals,
         weights=weights,
+        background=behind,
         coarser=coarser,
     )
 

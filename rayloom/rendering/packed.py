@@ -34,4 +34,4 @@ def render_packed(
 ) -> Rendering:
     """Colour, opacity and expected depth of each ray over a background."""
     color, opacity, depth, weights = composite_packed(density, rgb, samples, background)
-    return Rendering(color, opacity, depth, samples, weights)
+    return Rendering(color, opacity, depth, samples, weights, background.expand_as(color))

@@ -1,0 +1,1 @@
+"""Training a method on a scene: the loop, run folders, evaluation."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rayloom.errors import InputError
+from rayloom.losses import squared_error
 from rayloom.method import Method
 from rayloom.training.config import TrainConfig
 from rayloom.training.interrupts import interruptible
@@ -92,12 +93,13 @@ def take_step(method: Method[Any], batch: Batch, progress: Progress, optimizer: 
     rendering = method.render(batch.rays)
     loss = torch.stack(list(method.losses(rendering, batch, progress).values())).sum()
     optimizer.step(loss, progress.fraction)
+    truth = batch.over(method.background, rendering.background)
     return Tally(
         steps=1,
         rays=batch.rgb.shape[0],
         samples=sum(level.weights.numel() for level in (*rendering.coarser, rendering)),
         loss=loss.detach(),
-        squared_error=(rendering.rgb.detach() - batch.rgb).square().mean(),
+        squared_error=squared_error(rendering.rgb.detach(), truth),
     )
 
 
@@ -125,7 +127,7 @@ class Recorder:
         loss, squared_error = float(recent.loss) / recent.steps, float(recent.squared_error) / recent.steps
         if not math.isfinite(loss):
             where = f"training, steps {progress.step - recent.steps} to {progress.step - 1}"
-            raise InputError(where, f"the loss became {loss}; expected a number (a lower learning rate may help)")
+            raise InputError(where, f"the loss became {loss}; expected a number; a lower --lr may help")
         record = Record(
             step=progress.step,
             seconds=clock.seconds,

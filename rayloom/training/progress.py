@@ -48,5 +48,6 @@ class ProgressDisplay:
         held_out = "" if self.held_out_psnr is None else f"  held-out {self.held_out_psnr:.2f} dB"
         return (
             f"{record.fraction:4.0%}  step {record.step}  {left:.0f} s left  loss {record.loss:.4g}  "
-            f"PSNR {record.psnr:.2f} dB{held_out}  {record.rays_per_second:,.0f} rays/s  {record.memory_mb:,.0f} MB"
+            f"PSNR {record.psnr:.2f} dB{held_out}  "
+            f"{record.rays_per_second:,.0f} rays/s  {record.memory_mb:,.0f} MB"
         )

@@ -2,13 +2,11 @@
 
 import dataclasses
 import importlib.metadata
-import itertools
 import json
 import platform
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -62,14 +60,16 @@ def create_folder(out: Path | None, data: Path, method: str) -> Path:
             raise InputError(out, "exists and is not empty; expected a new or empty folder")
         out.mkdir(parents=True, exist_ok=True)
         return out
-    parent = Path("outputs") / data.resolve().stem / Path(method).stem
-    for n in itertools.count(1):
+    capture = data.resolve()
+    parent = Path("outputs") / (capture if capture.is_dir() else capture.parent).name / Path(method).stem
+    n = 1
+    while True:
         try:
             (parent / str(n)).mkdir(parents=True)
         except FileExistsError:
-            continue
-        return parent / str(n)
-    raise AssertionError("unreachable")
+            n += 1
+        else:
+            return parent / str(n)
 
 
 def write_config(run: Path, config: RunConfig) -> None:
@@ -118,12 +118,15 @@ def decode(kind: type[T], values: object, where: object) -> T:
 
 def _check_keys(kind: Any, values: object, where: object, prefix: str) -> None:  # noqa: ANN401
     """msgspec fills in defaults and skips unknown keys of dataclasses; a run must have exactly its keys."""
-    if not dataclasses.is_dataclass(kind) or not isinstance(values, dict):
+    # An optional record, `NDCFrame | None`, counts as the record.
+    kind = next((part for part in (kind, *get_args(kind)) if dataclasses.is_dataclass(part)), None)
+    if kind is None or not isinstance(values, dict):
         return
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     unknown, missing = sorted(values.keys() - fields), sorted(fields.keys() - values)
     if unknown or missing:
-        problems = [f"unknown key {prefix}{key}" for key in unknown] + [f"missing key {prefix}{key}" for key in missing]
+        problems = [f"unknown key {prefix}{key}" for key in unknown]
+        problems += [f"missing key {prefix}{key}" for key in missing]
         raise InputError(where, ", ".join(problems))
     for name, field_type in fields.items():
         _check_keys(field_type, values[name], where, f"{prefix}{name}.")

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf, pi, sin
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rayloom.data.synthetic.composition import Bent
@@ -146,6 +148,14 @@ class World:
         """The instance number of an object, at least 1."""
         own = self.objects[object_index].instance
         return own or 1 + object_index + max(item.instance for item in self.objects)
+
+    def swayed(self, offsets: NDArray[np.float64]) -> "World":
+        """The same world with each object displaced, n x 3 world units."""
+        moved = (
+            replace(item, position=(item.position[0] + x, item.position[1] + y, item.position[2] + z))
+            for item, (x, y, z) in zip(self.objects, offsets.tolist(), strict=True)
+        )
+        return replace(self, objects=tuple(moved))
 
     def with_materials(self, change: Callable[[Material], Material]) -> "World":
         """The same world in other materials; for example all matte, or all of one colour."""

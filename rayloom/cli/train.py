@@ -1,0 +1,135 @@
+"""`rayloom train`: learn a scene from photos."""
+
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Any
+
+from rayloom import methods
+from rayloom.cli.options import Flat, parse
+from rayloom.cli.output import note, print_json, print_scores, warn
+from rayloom.data.scene import DataConfig
+from rayloom.errors import InputError
+from rayloom.paper import MethodConfig
+from rayloom.training.config import TrainConfig
+
+DEFAULT_METHOD = "loom"
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of `rayloom train` besides those of the method."""
+
+    data: Path
+    """Folder or file of the capture."""
+    out: Path | None = None
+    """Run folder, new or empty; by default the next free outputs/<capture>/<method>/<n>."""
+    no_eval: bool = False
+    """Leave out the evaluation on held-out views at the end."""
+    json: bool = False
+    """Print JSON on stdout."""
+    quiet: bool = False
+    """Say nothing about progress."""
+    train: Flat[TrainConfig] = field(default_factory=TrainConfig)
+    data_config: Flat[DataConfig] = field(default_factory=DataConfig)
+
+
+def run(args: list[str]) -> int:
+    """Train the chosen method, keep it in a run folder and say how good it is."""
+    word, rest = split_method(args)
+    name, preset = split_preset(word or DEFAULT_METHOD)
+    summary = methods.describe(name)
+    if preset not in summary.presets:
+        raise InputError(f"preset {preset!r}", f"{name} has none of this name; expected {', '.join(summary.presets)}")
+    _check_names(summary)
+    method_field = ("method", Flat[summary.config_class], field(default=summary.presets[preset]))
+    kind = make_dataclass("Options", [method_field], bases=(TrainOptions,), frozen=True)
+    title = f"{summary.paper.title} ({summary.paper.year})"
+    options = parse(kind, f"train {word or '[METHOD[@PRESET]]'}", title, rest)
+    return _train(name, preset, options, options.method)
+
+
+def split_method(args: list[str]) -> tuple[str | None, list[str]]:
+    """The word that names the method, wherever it stands, and the other arguments.
+
+    It is the first word that is not the value of an option.
+    """
+    is_value = False
+    for i, word in enumerate(args):
+        if not word.startswith("-") and not is_value:
+            return word, args[:i] + args[i + 1 :]
+        is_value = word.startswith("--") and "=" not in word and word.replace("_", "-") not in _SWITCHES
+    return None, args
+
+
+def split_preset(word: str) -> tuple[str, str]:
+    """Method and preset of `METHOD`, `METHOD@PRESET`, `FILE.py` or `FILE.py@PRESET`; files by full path."""
+    name, preset = (word, "default") if methods.is_file(word) or "@" not in word else word.rsplit("@", 1)
+    return str(Path(name).resolve()) if methods.is_file(name) else name, preset
+
+
+def _option_names(kind: Any) -> set[str]:  # noqa: ANN401
+    return {f"--{item.name.replace('_', '-')}" for item in fields(kind)}
+
+
+_COMMON = _option_names(TrainOptions) | _option_names(TrainConfig) | _option_names(DataConfig)
+_SWITCHES = {"--help"} | {
+    f"--{item.name.replace('_', '-')}"
+    for kind in (TrainOptions, TrainConfig, DataConfig)
+    for item in fields(kind)
+    if item.type is bool
+}
+
+
+def _check_names(summary: methods.MethodSummary) -> None:
+    """Raise InputError if a setting of the method has the name of an option that every method has."""
+    taken = sorted(_option_names(summary.config_class) & _COMMON)
+    if taken:
+        raise InputError(summary.name, f"its settings {', '.join(taken)} are options of `rayloom train` already")
+
+
+def _train(name: str, preset: str, options: TrainOptions, values: MethodConfig) -> int:
+    from rayloom.cli.scoring import held_out_psnr, score
+    from rayloom.data.prepare import load_scene
+    from rayloom.training import runs
+    from rayloom.training.fit import build, fit
+    from rayloom.training.memory import peak_memory_mb
+    from rayloom.training.progress import ProgressDisplay
+    from rayloom.training.weights import save_weights
+
+    scene = load_scene(options.data, options.data_config)
+    warn(scene.warnings)
+    method_class = methods.load(name)
+    # The parsed record holds the right values, but only the loaded class has the functions.
+    config = type(method_class.presets[preset])(**{f.name: getattr(values, f.name) for f in fields(values)})
+    method = build(method_class, config, scene.info, options.train)
+    run = runs.create_folder(options.out, options.data, name)
+    note(f"run: {run}", quiet=options.quiet)
+    made = runs.describe(name, preset, config, options.data, options.data_config, options.train, scene)
+    runs.write_config(run, made)
+    with ProgressDisplay(quiet=options.quiet) as display:
+
+        def on_record(record: Record) -> None:
+            runs.append_record(run, record)
+            display.update(record)
+
+        outcome = fit(method, scene, options.train, on_record, lambda: held_out_psnr(method, scene))
+    save_weights(run, method)
+    scored = not (options.no_eval or outcome.interrupted)
+    result = {
+        "run": str(run),
+        "method": name,
+        "steps": outcome.steps,
+        "seconds": outcome.seconds,
+        "compile_seconds": outcome.compile_seconds,
+        "rays": outcome.rays,
+        "samples": outcome.samples,
+        "peak_memory_mb": peak_memory_mb(),
+        "eval": score(run, method, scene, quiet=options.quiet) if scored else None,
+    }
+    if options.json:
+        print_json(result)
+    else:
+        print(f"{run}: {outcome.steps} steps in {outcome.seconds:.1f} s")
+        if scored:
+            print_scores(result["eval"])
+    return INTERRUPTED if outcome.interrupted else 0

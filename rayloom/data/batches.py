@@ -1,0 +1,131 @@
+"""Which pixels next: uniformly random ones of all training images, with their rays."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+from rayloom.cameras.camera import Cameras
+from rayloom.data.images import flat_pixels
+from rayloom.data.scene import Scene
+from rayloom.types import Batch
+
+
+def scene_cameras(scene: Scene) -> Cameras:
+    """The cameras of all images, in the scene's order; those that train carry their number among these."""
+    image_index = np.full(len(scene.names), -1)
+    train = list(scene.indices("train"))
+    image_index[train] = np.arange(len(train))
+    return Cameras.from_intrinsics(
+        scene.intrinsics,
+        scene.world_from_camera,
+        scene.near,
+        scene.far,
+        times=scene.times,
+        image_index=image_index,
+    )
+
+
+def truth_image(scene: Scene, index: int) -> tuple[Float[Tensor, "h w 3"], Bool[Tensor, "h w"]]:
+    """The photo over the scene's background, and where its pixels may be used."""
+    levels = torch.from_numpy(np.array(scene.images[index]))
+    rgb, _ = _composited(levels, torch.tensor(scene.info.background))
+    ignore = scene.ignore[index]
+    valid = torch.ones(rgb.shape[:2], dtype=torch.bool) if ignore is None else torch.from_numpy(~ignore)
+    return rgb, valid
+
+
+class PixelBatches:
+    """Endless random batches of training pixels, the same ones for the same seed.
+
+    Every pixel of every training image that is not ignored is as likely as any other, whatever the sizes
+    of the images. Pixels stay 8-bit until they are drawn. `state_dict` holds the state of the generator:
+    batches that load it go on as these would have.
+    """
+
+    def __init__(self, scene: Scene, seed: int, device: torch.device | str = "cpu") -> None:
+        train = list(scene.indices("train"))
+        sizes = np.array([scene.images[i].shape[:2] for i in train], np.int64)
+        ends = sizes.prod(-1).cumsum()
+        rows, starts = flat_pixels(scene.images)
+        self.device = torch.device(device)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.background = torch.tensor(scene.info.background, device=self.device)
+        self.cameras = scene_cameras(scene)[torch.tensor(train)].to(self.device)
+        self.pixels = torch.from_numpy(rows).to(self.device)
+        self.widths = torch.from_numpy(sizes[:, 1].copy())
+        self.ends = torch.from_numpy(ends)
+        self.starts = torch.from_numpy(ends - sizes.prod(-1))
+        # Training images need not lie behind one another among all images.
+        self.shifts = torch.from_numpy(starts[train]) - self.starts
+        self.depths = _flat_depths(scene, train)
+        self.allowed = _allowed(scene, train)
+        self.num_pixels = int(ends[-1]) if self.allowed is None else len(self.allowed)
+
+    def next(self, num_rays: int) -> Batch:
+        """The next random pixels."""
+        drawn = torch.randint(self.num_pixels, (num_rays,), generator=self.generator)
+        if self.allowed is not None:
+            drawn = self.allowed.index_select(0, drawn)
+        image = torch.searchsorted(self.ends, drawn, right=True)
+        return self._batch(image, drawn)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What decides about all batches to come."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on where another `PixelBatches` of the same scene stood."""
+        self.generator.set_state(state["generator"])
+
+    def _batch(self, image: Int[Tensor, " n"], number: Int[Tensor, " n"]) -> Batch:
+        """Pixels by their image and their number among all training pixels."""
+        widths = self.widths.index_select(0, image)
+        # Full rows before an image need not be counted: only the number within the image is divided.
+        within = number - self.starts.index_select(0, image)
+        y = within // widths
+        pixels = torch.stack([within - y * widths, y], dim=-1).float() + 0.5
+        image_there = image.to(self.device)
+        rays = self.cameras.rays(image_there, pixels.to(self.device))
+        row = (number + self.shifts.index_select(0, image)).to(self.device)
+        rgb, alpha = _composited(self.pixels.index_select(0, row), self.background)
+        depth = None
+        if self.depths is not None:
+            z_depth = self.depths.index_select(0, number).to(self.device)
+            depth = self.cameras.t_from_z_depth(z_depth, rays.directions, image_there)
+        return Batch(rays=rays, rgb=rgb, alpha=alpha, depth=depth)
+
+
+def _composited(
+    levels: UInt8[Tensor, "*batch c"], background: Float[Tensor, "3"]
+) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch"]]:
+    """Colours over the background, in sRGB as the papers do, and alpha; 1 where there is none."""
+    values = levels.float() / 255
+    if levels.shape[-1] == 3:
+        return values, torch.ones_like(values[..., 0])
+    rgb, alpha = values[..., :3], values[..., 3]
+    return background + alpha[..., None] * (rgb - background), alpha
+
+
+def _flat_depths(scene: Scene, train: list[int]) -> Float[Tensor, " n"] | None:
+    """Depth along the axis of all training pixels, 0 where unknown; None where no image has depth."""
+    if all(scene.depths[i] is None for i in train):
+        return None
+    parts = []
+    for i in train:
+        depth = scene.depths[i]
+        parts.append(np.zeros(scene.images[i].shape[:2], np.float32) if depth is None else depth)
+    return torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
+
+
+def _allowed(scene: Scene, train: list[int]) -> Int[Tensor, " n"] | None:
+    """Numbers of the training pixels that may be used; None where all may."""
+    if all(scene.ignore[i] is None for i in train):
+        return None
+    parts = []
+    for i in train:
+        ignore = scene.ignore[i]
+        parts.append(np.ones(scene.images[i].shape[:2], np.bool_) if ignore is None else ~ignore)
+    return torch.from_numpy(np.flatnonzero(np.concatenate([part.ravel() for part in parts])))

@@ -1,0 +1,87 @@
+"""COLMAP reconstructions, text or binary, with photos in images, or in images_2, images_4, images_8.
+
+The model lies in sparse/0, sparse, colmap/sparse/0 or distorted/sparse/0. Of the last, the photos are in
+`input`, as 3DGS keeps them before it takes the distortion out. Masks in masks/<image name>[.png] are
+black where pixels must be ignored.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from rayloom.data.axes import four_rows
+from rayloom.data.capture import Capture, Frame
+from rayloom.data.capture_files import inside, missing_images, name_below
+from rayloom.data.colmap_binary import read_binary
+from rayloom.data.colmap_model import ColmapModel, PosedImage, rotation_from_quaternion
+from rayloom.data.colmap_text import read_text
+from rayloom.data.image_folders import FOLDERS, find_mask
+from rayloom.data.scene import DataConfig
+from rayloom.errors import InputError
+
+MODEL_FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", "distorted/sparse/0")
+
+
+def model_folder(root: Path) -> Path | None:
+    """Where below `root` a model lies; None where there is none."""
+    for name in MODEL_FOLDERS:
+        if (root / name / "cameras.bin").is_file() or (root / name / "cameras.txt").is_file():
+            return root / name
+    return None
+
+
+def load(path: Path, config: DataConfig) -> Capture:
+    """The capture of a folder that holds a model and photos."""
+    folder = model_folder(path)
+    if folder is None:
+        raise InputError(path, f"no COLMAP model; expected cameras.bin or .txt in {', '.join(MODEL_FOLDERS)}")
+    model = read_binary(folder) if (folder / "cameras.bin").is_file() else read_text(folder)
+    photos = _photo_folder(path, folder, model)
+    frames: list[Frame] = []
+    missing: list[str] = []
+    for image in model.images:
+        file = inside(photos, image.name, f"{folder}: images: {image.name!a}", config)
+        if file.is_file():
+            frames.append(_frame(path, file, image, model, folder))
+        else:
+            missing.append(image.name)
+    return Capture(
+        root=path,
+        format="colmap",
+        frames=tuple(sorted(frames, key=lambda frame: frame.name)),
+        points=model.points,
+        warnings=missing_images(folder, missing, len(model.images)) + _other_models(folder),
+    )
+
+
+def _photo_folder(root: Path, folder: Path, model: ColmapModel) -> Path:
+    """The photo folder that has most of the model's images, the largest photos among equals."""
+    candidates = ("input", *FOLDERS) if folder.parts[-3:] == ("distorted", "sparse", "0") else FOLDERS
+
+    def num_found(candidate: str) -> int:
+        return sum(os.path.isfile(root / candidate / image.name) for image in model.images)
+
+    return root / max(candidates, key=num_found)
+
+
+def _frame(root: Path, file: Path, image: PosedImage, model: ColmapModel, folder: Path) -> Frame:
+    if image.camera_id not in model.cameras:
+        raise InputError(f"{folder}: {image.name}", f"there is no camera {image.camera_id}")
+    world_from_camera = rotation_from_quaternion(image.quaternion).T
+    # Numbers that are not finite are told of by the checks that all formats share.
+    with np.errstate(all="ignore"):
+        position = -world_from_camera @ image.translation
+    return Frame(
+        name=name_below(root, file),
+        image=file,
+        intrinsics=model.cameras[image.camera_id],
+        raw_from_camera=np.column_stack([world_from_camera, position]),
+        ignore_mask=find_mask(root, file, image.name),
+    )
+
+
+def _other_models(folder: Path) -> tuple[str, ...]:
+    """A warning where COLMAP found several separate pieces of the scene; only the first is read."""
+    others = sorted(path.name for path in folder.parent.glob("[1-9]*") if path.is_dir()) if folder.name == "0" else []
+    return (f"{folder.parent.name} holds more models ({', '.join(others)}); only 0 is read",) if others else ()

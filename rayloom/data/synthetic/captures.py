@@ -1,0 +1,167 @@
+"""Captures of worlds: photos and cameras as a reader would find them, with the truth beside them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rayloom.cameras.camera import Cameras
+from rayloom.cameras.intrinsics import CameraModel, Intrinsics
+from rayloom.data.capture import Capture, Frame, Split
+from rayloom.data.synthetic.defects import Defects, Flaw, draw_flaw, mistaken_labels, noisy_pose, occluded, spoil
+from rayloom.data.synthetic.rigs import Rig
+from rayloom.data.synthetic.views import Truth, optical_flow, render_view, scene_flow
+from rayloom.data.synthetic.world import World
+
+POINTS_PER_VIEW = 20
+
+
+@dataclass(frozen=True)
+class SyntheticCapture:
+    """A capture whose truth is known; its raw frame is the frame of the world."""
+
+    capture: Capture
+    """What a method may see."""
+    worlds: tuple[World, ...]
+    """One a view, as they are without defects; one object throughout where nothing differs."""
+    cameras: Cameras
+    """The true ones."""
+    flaws: tuple[Flaw, ...]
+    """What the defects did to each photo."""
+    samples: int
+    """Rays along each side of a pixel."""
+
+    def truth(self, index: int) -> Truth:
+        """Clean colours and geometry of a view; rendered anew at each call."""
+        return render_view(self.worlds[index], self.cameras, index, samples=self.samples)
+
+    def flow(self, index: int, other: int) -> tuple[Float[Tensor, "h w 2"], Bool[Tensor, "h w"]]:
+        """True optical flow from one view to another in pixels, and where both see the same matter."""
+        return optical_flow(self.worlds[index], self.cameras, index, other)
+
+    def scene_flow(self, index: int, other_time: float) -> Float[Tensor, "h w 3"]:
+        """True displacement, until another time, of what a view sees."""
+        return scene_flow(
+            self.worlds[index], self.truth(index), float(self.cameras.time[index]), other_time
+        )
+
+    def observed_labels(self, index: int) -> Int[Tensor, "h w"]:
+        """Semantic labels with the mistakes that the defects ask for."""
+        return mistaken_labels(self.truth(index).label, len(self.worlds[index].labels), self.flaws[index])
+
+    def occluded(self, index: int) -> Bool[Tensor, "h w"]:
+        """Where the occluder hides the scene."""
+        intrinsics = self.capture.frames[index].intrinsics
+        return occluded(self.flaws[index], intrinsics.width, intrinsics.height)
+
+
+def make_capture(
+    world: World | Sequence[World],
+    rig: Rig,
+    *,
+    num_views: int,
+    size: int | tuple[int, int],
+    seed: int = 0,
+    defects: Defects | None = None,
+    holdout: int = 8,
+    with_val: bool = False,
+    intrinsics: Intrinsics | None = None,
+    samples: int = 2,
+    device: torch.device | str = "cpu",
+) -> SyntheticCapture:
+    """Photos of a world, or of one world a view where light or expression changes, from a rig.
+
+    `size` is the width, or width and height, in pixels. Every `holdout`-th view is for testing, and with
+    `with_val` those half-way between are for validation, so that captures written in formats without
+    splits are split the same way by name; 0 trains on all. `intrinsics` replaces the rig's pinhole.
+    """
+    poses = rig.poses(num_views, seed)
+    worlds = (world,) * num_views if isinstance(world, World) else tuple(world)
+    assert len(worlds) == num_views, f"{len(worlds)} worlds for {num_views} views"
+    if intrinsics is None:
+        intrinsics = _pinhole(rig.fov_rad, size)
+    moving = any(item.moves for item in worlds) or not isinstance(world, World)
+    times = np.linspace(0, 1, num_views) if moving else np.zeros(num_views)
+    distance = torch.linalg.vector_norm(poses[:, :, 3], dim=-1)
+    cameras = Cameras.from_intrinsics(
+        [intrinsics] * num_views,
+        poses,
+        near=(distance - worlds[0].radius).clamp(min=0.02),
+        far=distance + worlds[0].radius,
+        times=times,
+    ).to(device)
+    rng = np.random.default_rng([seed, 1])
+    splits = [_split(i, holdout, with_val=with_val) for i in range(num_views)]
+    shape = (intrinsics.width, intrinsics.height)
+    flaws = tuple(
+        draw_flaw(defects if defects and split == "train" else Defects(), rng, *shape, len(item.objects))
+        for split, item in zip(splits, worlds, strict=True)
+    )
+    frames, points = [], []
+    for i, (split, flaw) in enumerate(zip(splits, flaws, strict=True)):
+        view = render_view(worlds[i].swayed(flaw.sway), cameras, i, samples=samples, shift=flaw.shift)
+        frames.append(_frame(i, split, view, worlds[i], flaw, intrinsics, poses[i], float(times[i])))
+        if split == "train":
+            points.append(_sparse_points(view, rng))
+    capture = Capture(
+        root=Path(worlds[0].name),
+        format="blender" if worlds[0].is_open else "transforms",
+        frames=tuple(frames),
+        points=np.concatenate(points),
+        up=np.array([0.0, 0.0, 1.0]),
+        kind_hint="object" if worlds[0].is_open else None,
+        background=(1.0, 1.0, 1.0) if worlds[0].is_open else None,
+    )
+    return SyntheticCapture(capture, worlds, cameras, flaws, samples)
+
+
+def _pinhole(fov_rad: float, size: int | tuple[int, int]) -> Intrinsics:
+    """A camera without distortion, its principal point in the middle."""
+    width, height = (size, size) if isinstance(size, int) else size
+    focal = width / 2 / math.tan(fov_rad / 2)
+    return Intrinsics(CameraModel.PINHOLE, width, height, focal, focal, width / 2, height / 2)
+
+
+def _split(index: int, holdout: int, *, with_val: bool) -> Split:
+    """What a view is for."""
+    if holdout and index % holdout == 0:
+        return "test"
+    return "val" if with_val and holdout and index % holdout == holdout // 2 else "train"
+
+
+def _frame(
+    index: int,
+    split: Split,
+    view: Truth,
+    world: World,
+    flaw: Flaw,
+    intrinsics: Intrinsics,
+    pose: Float[Tensor, "3 4"],
+    time: float,
+) -> Frame:
+    """The photo of a view and the camera that is handed out with it."""
+    rgba = spoil(torch.cat([view.rgb, view.alpha[..., None]], -1), flaw).cpu()
+    depth = (view.points.cpu()[view.mask.cpu()].double() - pose[:, 3]) @ pose[:, 2]
+    pixels = (rgba if world.is_open else rgba[..., :3]) * 255
+    return Frame(
+        name=f"images/{index:04d}.png",
+        image=pixels.round().to(torch.uint8).numpy(),
+        intrinsics=intrinsics,
+        raw_from_camera=noisy_pose(pose, flaw).numpy(),
+        split=split,
+        time=time,
+        near=float(depth.min()) if len(depth) else None,
+        far=float(depth.max()) if len(depth) else None,
+    )
+
+
+def _sparse_points(view: Truth, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A few points of what a view sees, as reconstruction from photos would give them; n x 3."""
+    points = view.points[view.mask].double().cpu().numpy()
+    return rng.permutation(points)[:POINTS_PER_VIEW]

@@ -1,0 +1,72 @@
+"""How the CPU kernels are compiled: without the GIL, without a check on bounds, and cached on disk.
+
+Each kernel is a function of its module, so that its machine code can be cached; what varies between
+calls is an argument. The compiler is numba's; nothing else is needed on the user's machine.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from llvmlite import binding
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FAST = {"nsz", "arcp", "contract", "afn", "reassoc"}
+"""Freedoms of floating-point arithmetic that the kernels grant. Not among them: nnan and ninf, under
+which a kernel could not be trusted to pass a NaN on to the check of the losses."""
+
+f32 = np.float32
+
+
+def kernel(function: F) -> F:
+    """The function compiled on its first call, from the cache on disk where that is possible."""
+    options: dict[str, Any] = {"nogil": True, "fastmath": FAST, "error_model": "numpy", "boundscheck": False}
+    try:
+        compiled = numba.njit(cache=True, **options)(function)
+    except RuntimeError:
+        _note_missing_cache()
+        return numba.njit(**options)(function)
+    # Numba's cache looks for changes in the file of the function alone; the kernels call each other
+    # across files, so all of them count.
+    index = compiled._cache._cache_file
+    index._source_stamp = (index._source_stamp, _fingerprint())
+    return compiled
+
+
+def inlined(function: F) -> F:
+    """The function for use inside kernels, where it becomes part of its caller."""
+    options: dict[str, Any] = {"fastmath": FAST, "error_model": "numpy", "boundscheck": False}
+    return numba.njit(inline="always", **options)(function)
+
+
+@cache
+def host_lanes() -> int:
+    """How many float32 a vector register of this machine holds; 1 where there is none."""
+    features = binding.get_host_cpu_features()
+    for lanes, names in ((16, ("avx512f",)), (8, ("avx2",)), (4, ("neon", "asimd", "sse2"))):
+        if any(features.get(name, False) for name in names):
+            return lanes
+    return 4 if binding.get_process_triple().startswith(("aarch64", "arm64")) else 1
+
+
+@cache
+def _fingerprint() -> str:
+    """A digest of the sources of all kernels."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _note_missing_cache() -> None:
+    logging.getLogger("rayloom").warning(
+        "no folder for compiled kernels can be written, so they are compiled anew in every process; "
+        "set NUMBA_CACHE_DIR to a folder that can"
+    )
