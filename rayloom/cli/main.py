@@ -51,7 +51,7 @@ def run(args: list[str]) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of stdout has gone, as in `rayloom methods | head`; Python would complain once more at exit.
+        # The reader of stdout has gone, as in `rayloom methods | head`; at exit Python would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -1,8 +1,13 @@
 """Options of commands, read from the fields of dataclasses and the docstrings under them."""
 
+import io
+import sys
+from contextlib import redirect_stderr
 from typing import Annotated, TypeVar
 
 import tyro
+
+from rayloom.errors import InputError
 
 T = TypeVar("T")
 
@@ -14,12 +19,27 @@ Flat = Annotated[T, tyro.conf.arg(name="")]
 
 
 def parse(kind: type[T], command: str, description: str, args: list[str]) -> T:
-    """The options in `args`; exits with a message and code 2 if they make no sense, with 0 after --help."""
-    return tyro.cli(
-        kind,
-        prog=f"rayloom {command}",
-        description=description,
-        args=args,
-        # One spelling for a switch: --json, not also --no-json.
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    """The options in `args`; exits with a message and code 2 if they make no sense, with 0 after --help.
+
+    Raises the InputError of a record that refuses its values.
+    """
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(
+                kind,
+                prog=f"rayloom {command}",
+                description=description,
+                args=args,
+                # One spelling for a switch: --json, not also --no-json.
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as end:
+        # Tyro draws a box around the words of an exception; an InputError speaks for itself.
+        error: BaseException | None = end
+        while error is not None:
+            if isinstance(error, InputError):
+                raise error from None
+            error = error.__context__
+        sys.stderr.write(said.getvalue())
+        raise

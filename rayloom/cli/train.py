@@ -1,18 +1,23 @@
 """`rayloom train`: learn a scene from photos."""
 
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import asdict, dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import Any
 
-from rayloom import methods
+from rayloom import __version__, methods
 from rayloom.cli.options import Flat, parse
-from rayloom.cli.output import note, print_json, print_scores, warn
-from rayloom.data.scene import DataConfig
+from rayloom.cli.output import note, print_json, warn
+from rayloom.cli.scoring import held_out_psnr, score, score_text
+from rayloom.data.scene import DataConfig, Scene
 from rayloom.errors import InputError
 from rayloom.paper import MethodConfig
 from rayloom.training.config import TrainConfig
+from rayloom.training.memory import peak_memory_mb
+from rayloom.training.records import Outcome, Record
+from rayloom.training.runs import RunConfig, package_versions
 
 DEFAULT_METHOD = "loom"
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,9 @@ def run(args: list[str]) -> int:
     name, preset = split_preset(word or DEFAULT_METHOD)
     summary = methods.describe(name)
     if preset not in summary.presets:
-        raise InputError(f"preset {preset!r}", f"{name} has none of this name; expected {', '.join(summary.presets)}")
+        raise InputError(
+            f"preset {preset!r}", f"{name} has none of this name; expected {', '.join(summary.presets)}"
+        )
     _check_names(summary)
     method_field = ("method", Flat[summary.config_class], field(default=summary.presets[preset]))
     kind = make_dataclass("Options", [method_field], bases=(TrainOptions,), frozen=True)
@@ -84,15 +91,15 @@ def _check_names(summary: methods.MethodSummary) -> None:
     """Raise InputError if a setting of the method has the name of an option that every method has."""
     taken = sorted(_option_names(summary.config_class) & _COMMON)
     if taken:
-        raise InputError(summary.name, f"its settings {', '.join(taken)} are options of `rayloom train` already")
+        raise InputError(
+            summary.name, f"its settings {', '.join(taken)} are options of `rayloom train` already"
+        )
 
 
 def _train(name: str, preset: str, options: TrainOptions, values: MethodConfig) -> int:
-    from rayloom.cli.scoring import held_out_psnr, score
     from rayloom.data.prepare import load_scene
     from rayloom.training import runs
     from rayloom.training.fit import build, fit
-    from rayloom.training.memory import peak_memory_mb
     from rayloom.training.progress import ProgressDisplay
     from rayloom.training.weights import save_weights
 
@@ -100,12 +107,13 @@ def _train(name: str, preset: str, options: TrainOptions, values: MethodConfig) 
     warn(scene.warnings)
     method_class = methods.load(name)
     # The parsed record holds the right values, but only the loaded class has the functions.
-    config = type(method_class.presets[preset])(**{f.name: getattr(values, f.name) for f in fields(values)})
+    config = type(method_class.presets[preset])(
+        **{item.name: getattr(values, item.name) for item in fields(values)}
+    )
     method = build(method_class, config, scene.info, options.train)
-    run = runs.create_folder(options.out, options.data, name)
+    run = runs.empty_folder(options.out, runs.default_parent(options.data, name))
     note(f"run: {run}", quiet=options.quiet)
-    made = runs.describe(name, preset, config, options.data, options.data_config, options.train, scene)
-    runs.write_config(run, made)
+    runs.write_config(run, _run_config(name, preset, config, options, scene))
     with ProgressDisplay(quiet=options.quiet) as display:
 
         def on_record(record: Record) -> None:
@@ -115,21 +123,34 @@ def _train(name: str, preset: str, options: TrainOptions, values: MethodConfig) 
         outcome = fit(method, scene, options.train, on_record, lambda: held_out_psnr(method, scene))
     save_weights(run, method)
     scored = not (options.no_eval or outcome.interrupted)
-    result = {
-        "run": str(run),
-        "method": name,
-        "steps": outcome.steps,
-        "seconds": outcome.seconds,
-        "compile_seconds": outcome.compile_seconds,
-        "rays": outcome.rays,
-        "samples": outcome.samples,
-        "peak_memory_mb": peak_memory_mb(),
-        "eval": score(run, method, scene, quiet=options.quiet) if scored else None,
-    }
-    if options.json:
-        print_json(result)
-    else:
-        print(f"{run}: {outcome.steps} steps in {outcome.seconds:.1f} s")
-        if scored:
-            print_scores(result["eval"])
+    result = score(run, method, scene, quiet=options.quiet) if scored else None
+    _report(run, name, outcome, result, json=options.json)
     return INTERRUPTED if outcome.interrupted else 0
+
+
+def _run_config(
+    name: str, preset: str, config: MethodConfig, options: TrainOptions, scene: Scene
+) -> RunConfig:
+    return RunConfig(
+        version=__version__,
+        method=name,
+        preset=preset,
+        method_config=asdict(config),
+        data=str(options.data.resolve()),
+        data_config=options.data_config,
+        train_config=options.train,
+        scene=scene.info,
+        raw_from_world=tuple(map(tuple, scene.raw_from_world.tolist())),
+        packages=package_versions(),
+    )
+
+
+def _report(run: Path, name: str, outcome: Outcome, result: Any, *, json: bool) -> None:  # noqa: ANN401
+    if json:
+        took = {key: value for key, value in asdict(outcome).items() if key != "interrupted"}
+        memory = {"peak_memory_mb": peak_memory_mb()}
+        print_json({"run": str(run), "method": name} | took | memory | {"eval": result})
+        return
+    print(f"{run}: {outcome.steps} steps in {outcome.seconds:.1f} s")
+    if result is not None:
+        print(score_text(result))

@@ -4,15 +4,18 @@ Images show an object on nothing, as RGBA, and papers composite them over white.
 fields are those of transforms.json, so that variants with focal lengths, masks or times are read too.
 """
 
+import math
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
 
+from rayloom.data.axes import four_rows, opencv_from_opengl
 from rayloom.data.capture import Capture, Frame, Split
 from rayloom.data.capture_files import missing_images
 from rayloom.data.json_files import read_json
+from rayloom.data.saving import file_name, one_pinhole, save_picture, write_json
 from rayloom.data.scene import DataConfig
 from rayloom.data.transforms import read_frames
 from rayloom.data.transforms_fields import FileFields
@@ -41,3 +44,29 @@ def load(path: Path, config: DataConfig) -> Capture:
         background=(1.0, 1.0, 1.0),
         warnings=tuple(warnings),
     )
+
+
+def write(capture: Capture, out: Path) -> None:
+    """Write images and one JSON file a split; frames without a split train.
+
+    Raises InputError for cameras that an angle of view alone does not describe.
+    """
+    for split in SPLITS:
+        frames = [frame for frame in capture.frames if (frame.split or "train") == split]
+        if not frames:
+            continue
+        camera = one_pinhole(frames, out)
+        entries: list[dict[str, object]] = []
+        for frame in frames:
+            file = f"{split}/{file_name(frame, split)}"
+            save_picture(frame.image, out / file)
+            pose = four_rows(opencv_from_opengl(frame.raw_from_camera))
+            entries.append(
+                {
+                    "file_path": f"./{PurePosixPath(file).with_suffix('')}",
+                    "time": frame.time,
+                    "transform_matrix": pose.tolist(),
+                }
+            )
+        angle = 2 * math.atan(0.5 * camera.width / camera.fx)
+        write_json(out / f"transforms_{split}.json", {"camera_angle_x": angle, "frames": entries})

@@ -42,12 +42,14 @@ def ray_bounds(
         distance = np.linalg.norm(origins, axis=-1)
         return np.maximum(0.05 * distance, _NEAREST), np.full(len(poses), UNBOUNDED_FAR)
     stated = depths.source == "bounds of the files"
-    near = np.maximum((0.75 if stated else 0.5) * depths.near, _NEAREST)
+    # Where an image's own nearest depth is large, plain matter that no point was found on may be nearer.
+    near = np.minimum(depths.near, np.median(depths.near)) * (0.75 if stated else 0.5)
+    near = np.maximum(near, _NEAREST)
     if kind == "unbounded" and not stated:
         return near, np.full(len(poses), UNBOUNDED_FAR)
     # A depth along the axis lies farther along a ray to the corner.
     slant = np.array([np.hypot(1, tan_half_view(camera)) for camera in intrinsics])
-    return near, np.maximum(1.5 * depths.far * slant, 2 * near)
+    return near, np.maximum(1.5 * depths.far.max() * slant, 2 * near)
 
 
 def ndc_frame(
@@ -72,6 +74,6 @@ def ndc_frame(
     return NDCFrame(
         ndc_camera_from_world=tuple(tuple(float(value) for value in row) for row in matrix),
         near=plane,
-        tan_half_fov_x=camera.width / (2 * camera.fx),
-        tan_half_fov_y=camera.height / (2 * camera.fy),
+        tan_half_fov_x=float(camera.width / (2 * camera.fx)),
+        tan_half_fov_y=float(camera.height / (2 * camera.fy)),
     )

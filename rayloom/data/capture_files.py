@@ -24,11 +24,7 @@ def inside(root: Path, path: str, where: str, config: DataConfig) -> Path:
 
     With `config.allow_outside` every path is accepted.
     """
-    try:
-        writable = "\0" not in path and bool(os.fsencode(path))
-    except UnicodeEncodeError:
-        writable = False
-    if not writable:
+    if not _can_be_a_path(path):
         raise InputError(where, f"expected a path, found {path!a}")
     joined = root / path
     if not config.allow_outside:
@@ -38,6 +34,14 @@ def inside(root: Path, path: str, where: str, config: DataConfig) -> Path:
                 where, f"{path} leaves the capture folder; expected a path below it, or --allow-outside"
             )
     return joined
+
+
+def _can_be_a_path(text: str) -> bool:
+    """Whether a file could have the name; none has control characters, though some systems allow them."""
+    try:
+        return bool(os.fsencode(text)) and not any(character < " " for character in text)
+    except UnicodeEncodeError:
+        return False
 
 
 def find_image(root: Path, path: str, where: str, config: DataConfig) -> Path | None:
@@ -59,7 +63,9 @@ def list_images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
     )
 
 
@@ -87,4 +93,4 @@ def missing_images(source: Path, missing: Sequence[str], total: int) -> tuple[st
     if not missing:
         return ()
     verb = "has" if len(missing) == 1 else "have"
-    return (f"{source.name}: {len(missing)} of {total} images {verb} no file: {some_of(missing)}",)
+    return (f"{source.name}: {len(missing)} of {total} images {verb} no file: {some_of(missing)}.",)

@@ -1,6 +1,6 @@
 """Where an object is, from its silhouettes: space that some view sees through is empty."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,11 @@ _NUM_VIEWS = 32
 _RESOLUTION = 64
 _OPAQUE_LEVEL = 12
 """Alpha of 255 that counts as matter; below lie the halos of cut-out photos."""
+_DISSENT = 0.05
+"""Share of the views that may see through matter, as one photo in twenty is cut out badly."""
+
+_View = tuple[NDArray[np.uint8], Intrinsics, NDArray[np.float64]]
+"""Alpha, intrinsics and world_from_camera."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +46,34 @@ def object_extent(
     if not usable:
         return None
     chosen = [usable[i] for i in np.linspace(0, len(usable) - 1, min(len(usable), _NUM_VIEWS)).astype(int)]
-    low, high = centre - radius, centre + radius
-    for _ in range(2):
-        cell = (high - low) / _RESOLUTION
-        left = _grid(low, cell)
-        views = ((images[i][..., 3], intrinsics[i], world_from_camera[i]) for i in chosen)
-        left = left[_enclosed(left, float(cell.max()), views)]
-        if not len(left):
-            return None
-        low, high = left.min(0) - cell / 2, left.max(0) + cell / 2
+    views = [(images[i][..., 3], intrinsics[i], world_from_camera[i]) for i in chosen]
+    coarse = _carve(centre - radius, centre + radius, views)
+    fine = None if coarse is None else _carve(*coarse.bounds, views)
+    if fine is None:
+        return None
+    low, high = fine.bounds
     middle = (low + high) / 2
-    reach = np.linalg.norm(left - middle, axis=-1).max() + np.linalg.norm(cell) / 2
+    reach = np.linalg.norm(fine.points - middle, axis=-1).max() + np.linalg.norm(fine.cell) / 2
     return Extent(middle + 1.05 * (low - middle), middle + 1.05 * (high - middle), 1.05 * float(reach))
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """What carving left: the middles of the cells, and the size of a cell."""
+
+    points: NDArray[np.float64]
+    cell: NDArray[np.float64]
+
+    @property
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.points.min(0) - self.cell / 2, self.points.max(0) + self.cell / 2
+
+
+def _carve(low: NDArray[np.float64], high: NDArray[np.float64], views: Sequence[_View]) -> _Cells | None:
+    """The cells of a grid between two corners that the silhouettes enclose; None where there are none."""
+    cell = (high - low) / _RESOLUTION
+    points = _enclosed(_grid(low, cell), float(cell.max()), views)
+    return _Cells(points, cell) if len(points) else None
 
 
 def _grid(low: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -61,17 +82,11 @@ def _grid(low: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.flo
     return low + np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3) * cell
 
 
-def _enclosed(
-    points: NDArray[np.float64],
-    cell: float,
-    views: Iterable[tuple[NDArray[np.uint8], Intrinsics, NDArray[np.float64]]],
-) -> NDArray[np.bool_]:
-    """Whether (nearly) all views that see a point see matter there, and at least a quarter see it."""
+def _enclosed(points: NDArray[np.float64], cell: float, views: Sequence[_View]) -> NDArray[np.float64]:
+    """The points at which (nearly) all views that see them see matter, and which a quarter of all see."""
     seen = np.zeros(len(points), np.int64)
     empty = np.zeros(len(points), np.int64)
-    num_views = 0
     for alpha, camera, world_from_camera in views:
-        num_views += 1
         pixels, depth, visible = project(points, world_from_camera, camera)
         if not visible.any():
             continue
@@ -82,7 +97,10 @@ def _enclosed(
         x, y = (pixels[visible] // block).astype(np.int64).T
         seen[visible] += 1
         empty[visible] += ~matter[y, x]
-    return (seen >= 0.25 * num_views) & (seen > 0) & (empty <= 0.05 * seen)
+        # What is already lost need not be projected into the other views.
+        left = empty <= _DISSENT * len(views)
+        points, seen, empty = points[left], seen[left], empty[left]
+    return points[(seen >= 0.25 * len(views)) & (empty <= _DISSENT * seen)]
 
 
 def _widened(mask: NDArray[np.bool_], block: int) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rayloom.cameras.intrinsics import CameraModel, Intrinsics
+from rayloom.cameras.intrinsics import Intrinsics
 from rayloom.data.capture import Capture, Frame
 from rayloom.data.capture_files import LARGEST_SIDE, image_size, inside, list_images, name_below, some_of
 from rayloom.data.decoding import read_header
@@ -19,6 +19,7 @@ from rayloom.errors import InputError
 _TOLERANCE = 1e-3
 """How far a rotation's columns may be from orthonormal: files with few digits reach 1e-4."""
 _ASPECT_TOLERANCE = 0.01
+_LARGEST_NUMBER = 1e9
 
 
 def checked(capture: Capture, config: DataConfig) -> Capture:
@@ -79,18 +80,18 @@ def _with_rigid_poses(capture: Capture) -> Capture:
         frames.append(replace(frame, raw_from_camera=pose))
         if abs(scale - 1) > _TOLERANCE:
             scaled.append(frame.name)
-    found = (f"{len(scaled)} poses had a scale in their rotation, now removed: {some_of(scaled)}",)
+    found = (f"{len(scaled)} poses had a scale in their rotation, now removed: {some_of(scaled)}.",)
     return replace(capture, frames=tuple(frames), warnings=capture.warnings + (found if scaled else ()))
 
 
 def _rigid(pose: NDArray[np.float64], where: str) -> tuple[NDArray[np.float64], float]:
     """The pose with the nearest rotation, and the scale that its rotation had."""
-    if not np.isfinite(pose).all():
-        raise InputError(where, "the pose has numbers that are not finite")
+    if not (np.abs(pose) < _LARGEST_NUMBER).all():
+        raise InputError(where, "the pose has numbers that are not finite or beyond 1e9")
     u, stretches, vt = np.linalg.svd(pose[:, :3])
     scale = float(stretches.mean())
     if not stretches.max() - stretches.min() <= _TOLERANCE * scale or scale == 0:
-        found = ", ".join(f"{stretch:.4g}" for stretch in stretches)
+        found = ", ".join(f"{abs(stretch):.4g}" for stretch in stretches)
         raise InputError(where, f"the pose is not rigid: its axes are stretched by {found}; expected 1, 1, 1")
     rotation = u @ vt
     if np.linalg.det(rotation) < 0:
@@ -106,14 +107,12 @@ def _with_fitted_cameras(capture: Capture) -> Capture:
         where = _where(capture, frame)
         width, height = _size(frame)
         full = frame.intrinsics
-        if (width, height) != (full.width, full.height):
-            if not _is_whole_reduction(full, width, height):
-                _check_aspect(full, width, height, where)
-                odd.append(frame.name)
-            frame = replace(frame, intrinsics=full.resized(width, height))
+        if not _is_whole_reduction(full, width, height):
+            _check_aspect(full, width, height, where)
+            odd.append(frame.name)
         _check_companions(frame, width, height)
-        frames.append(frame)
-    found = (f"{len(odd)} images are smaller than their cameras by no whole factor: {some_of(odd)}",)
+        frames.append(replace(frame, intrinsics=full.resized(width, height)))
+    found = (f"{len(odd)} images are smaller than their cameras by no whole factor: {some_of(odd)}.",)
     return replace(capture, frames=tuple(frames), warnings=capture.warnings + (found if odd else ()))
 
 
@@ -129,7 +128,7 @@ def _size(frame: Frame) -> tuple[int, int]:
 
 
 def _is_whole_reduction(full: Intrinsics, width: int, height: int) -> bool:
-    """Whether both sides are divided by one whole number, rounded up or down."""
+    """Whether both sides are divided by one whole number, 1 included, and rounded up or down."""
     factor = max(1, round(full.width / width))
     return abs(full.width / factor - width) < 1 and abs(full.height / factor - height) < 1
 
@@ -148,7 +147,9 @@ def _check_companions(frame: Frame, width: int, height: int) -> None:
             continue
         found = image_size(path)
         # Rounding may change a side by one pixel.
-        if abs(found[0] * height - found[1] * width) > max(_ASPECT_TOLERANCE * found[0] * height, width, height):
+        if abs(found[0] * height - found[1] * width) > max(
+            _ASPECT_TOLERANCE * found[0] * height, width, height
+        ):
             raise InputError(path, f"{found[0]} x {found[1]} pixels for an image of {width} x {height}")
 
 
@@ -163,7 +164,7 @@ def _with_times_in_range(capture: Capture) -> Capture:
         return capture
     span = (high - low) or 1.0
     frames = tuple(replace(frame, time=(frame.time - low) / span) for frame in capture.frames)
-    warning = f"times from {low:g} to {high:g} are brought to [0, 1]"
+    warning = f"Times from {low:g} to {high:g} are brought to [0, 1]."
     return replace(capture, frames=frames, warnings=(*capture.warnings, warning))
 
 
@@ -173,7 +174,7 @@ def _with_finite_points(capture: Capture) -> Capture:
         return capture
     finite = np.isfinite(capture.points).all(axis=1)
     lost = int((~finite).sum())
-    warning = (f"{lost} points are not finite and left out",) if lost else ()
+    warning = (f"{lost} points are not finite and left out.",) if lost else ()
     points = capture.points[finite] if finite.any() else None
     return replace(capture, points=points, warnings=capture.warnings + warning)
 
@@ -182,16 +183,24 @@ def _oddities(capture: Capture) -> tuple[str, ...]:
     """Warnings about what may be right and often is not."""
     warnings: list[str] = []
     if len(capture.frames) == 1:
-        warnings.append("there is only one image, so none can be held out")
+        warnings.append("There is only one image, so none can be held out.")
     strays = _images_without_pose(capture)
     if strays:
         verb = "has" if len(strays) == 1 else "have"
-        warnings.append(f"{len(strays)} images in the folder {verb} no pose: {some_of(strays)}")
+        warnings.append(f"{len(strays)} images in the folder {verb} no pose: {some_of(strays)}.")
     return tuple(warnings)
 
 
 def _images_without_pose(capture: Capture) -> list[str]:
-    """Pictures beside those used that the format does not list, by name."""
+    """Names of pictures beside those used that no frame speaks of."""
     files = [frame.image for frame in capture.frames if isinstance(frame.image, Path)]
-    known = {path for frame in capture.frames for path in (frame.image, frame.ignore_mask, frame.depth)}
-    ...
+    spoken_of = {*files, *(path for frame in capture.frames for path in (frame.ignore_mask, frame.depth))}
+    # NeRF-synthetic keeps depth and normals of r_0.png beside it, as r_0_depth_0001.png.
+    stems = tuple(f"{file.stem}_" for file in files) if capture.format == "blender" else ()
+    strays = [
+        path
+        for folder in sorted({file.parent for file in files})
+        for path in list_images(folder)
+        if path not in spoken_of and not path.name.startswith(("dynamic_mask_", *stems))
+    ]
+    return [name_below(capture.root, path) for path in strays]

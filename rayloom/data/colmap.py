@@ -10,13 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from rayloom.data.axes import four_rows
 from rayloom.data.capture import Capture, Frame
 from rayloom.data.capture_files import inside, missing_images, name_below
-from rayloom.data.colmap_binary import read_binary
-from rayloom.data.colmap_model import ColmapModel, PosedImage, rotation_from_quaternion
-from rayloom.data.colmap_text import read_text
+from rayloom.data.colmap_binary import read_binary, write_binary
+from rayloom.data.colmap_model import (
+    ColmapModel,
+    PosedImage,
+    quaternion_from_rotation,
+    rotation_from_quaternion,
+)
+from rayloom.data.colmap_text import read_text, write_text
 from rayloom.data.image_folders import FOLDERS, find_mask
+from rayloom.data.saving import file_name, save_picture
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
 
@@ -41,7 +46,7 @@ def load(path: Path, config: DataConfig) -> Capture:
     frames: list[Frame] = []
     missing: list[str] = []
     for image in model.images:
-        file = inside(photos, image.name, f"{folder}: images: {image.name!a}", config)
+        file = inside(path, f"{photos.name}/{image.name}", f"{folder}: {image.name!a}", config)
         if file.is_file():
             frames.append(_frame(path, file, image, model, folder))
         else:
@@ -53,6 +58,38 @@ def load(path: Path, config: DataConfig) -> Capture:
         points=model.points,
         warnings=missing_images(folder, missing, len(model.images)) + _other_models(folder),
     )
+
+
+def write_as_text(capture: Capture, out: Path) -> None:
+    """Write images, masks and a model as text; raises InputError for cameras that COLMAP has not."""
+    write_text(*_prepared(capture, out))
+
+
+def write_as_binary(capture: Capture, out: Path) -> None:
+    """Write images, masks and a binary model; raises InputError for cameras that COLMAP has not."""
+    write_binary(*_prepared(capture, out))
+
+
+def _prepared(capture: Capture, out: Path) -> tuple[Path, ColmapModel]:
+    """The folder of the model, and the model; pictures are written on the way."""
+    numbers = {
+        camera: number
+        for number, camera in enumerate(dict.fromkeys(frame.intrinsics for frame in capture.frames), start=1)
+    }
+    images: list[PosedImage] = []
+    for frame in capture.frames:
+        name = file_name(frame, "images")
+        save_picture(frame.image, out / "images" / name)
+        if frame.ignore_mask is not None:
+            save_picture(frame.ignore_mask, out / "masks" / f"{name}.png")
+        camera_from_world = frame.raw_from_camera[:, :3].T
+        translation = -camera_from_world @ frame.raw_from_camera[:, 3]
+        quaternion = quaternion_from_rotation(camera_from_world)
+        images.append(PosedImage(name, numbers[frame.intrinsics], quaternion, translation))
+    points = np.empty((0, 3)) if capture.points is None else capture.points
+    folder = out / "sparse" / "0"
+    folder.mkdir(parents=True)
+    return folder, ColmapModel({number: camera for camera, number in numbers.items()}, images, points)
 
 
 def _photo_folder(root: Path, folder: Path, model: ColmapModel) -> Path:
@@ -83,5 +120,11 @@ def _frame(root: Path, file: Path, image: PosedImage, model: ColmapModel, folder
 
 def _other_models(folder: Path) -> tuple[str, ...]:
     """A warning where COLMAP found several separate pieces of the scene; only the first is read."""
-    others = sorted(path.name for path in folder.parent.glob("[1-9]*") if path.is_dir()) if folder.name == "0" else []
-    return (f"{folder.parent.name} holds more models ({', '.join(others)}); only 0 is read",) if others else ()
+    others = (
+        sorted(path.name for path in folder.parent.glob("[1-9]*") if path.is_dir())
+        if folder.name == "0"
+        else []
+    )
+    return (
+        (f"{folder.parent.name} holds more models ({', '.join(others)}); only 0 is read.",) if others else ()
+    )

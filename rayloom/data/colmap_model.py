@@ -134,4 +134,6 @@ def quaternion_from_rotation(rotation: NDArray[np.float64]) -> NDArray[np.float6
 
 
 def _unsupported(name: str, where: str) -> InputError:
-    return InputError(where, f"camera model {name!a} is not supported; expected one of {', '.join(CAMERA_MODELS)}")
+    return InputError(
+        where, f"camera model {name!a} is not supported; expected one of {', '.join(CAMERA_MODELS)}"
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def decode(frame: Frame, header: Header) -> NDArray[np.uint8]:
         return np.asarray(turned.convert("RGBA" if header.has_alpha else "RGB"))
 
 
-def decode_grey(path: Path) -> NDArray[np.generic]:
+def decode_grey(path: Path) -> NDArray[Any]:
     """A mask or depth picture as one channel (h, w) in its own number type.
 
     Raises InputError where the file is missing or damaged.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rayloom.cameras.intrinsics import CameraModel
+from rayloom.data.bounds import UNBOUNDED_FAR
 from rayloom.data.orientation import scale_of
 from rayloom.data.scene import Scene
 
@@ -46,6 +47,7 @@ def describe_scene(scene: Scene) -> list[str]:
     width, height = report["resolution"]
     split = ", ".join(f"{count} {name}" for name, count in report["split"].items() if count)
     low, high = np.array(scene.info.box_low), np.array(scene.info.box_high)
+    far = "no limit" if scene.info.far >= UNBOUNDED_FAR else f"{scene.info.far * scale:.4g}"
     lines = [
         f"format       {scene.format}, {scene.info.kind}",
         f"images       {report['images']} ({used}), {width} x {height}, {', '.join(report['camera_models'])}",
@@ -53,7 +55,7 @@ def describe_scene(scene: Scene) -> list[str]:
         f"masks        {report['masks']['ignore']} ignore, {report['masks']['empty']} empty (alpha)",
         f"scale        1 training unit is {scale:.4g} of the capture's",
         f"box          {_sizes((high - low) * scale)} of the capture's units",
-        f"near, far    {scene.info.near * scale:.4g}, {scene.info.far * scale:.4g}",
+        f"near, far    {scene.info.near * scale:.4g}, {far}",
     ]
     return lines + [f"warning      {warning}" for warning in scene.warnings]
 

@@ -22,6 +22,8 @@ def read_json(path: Path, kind: type[T]) -> T:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         raise _told(path, str(error)) from error
+    except UnicodeEncodeError as error:
+        raise InputError(path, f"expected text, found {error.object[:40]!a}") from error
 
 
 def read_object(path: Path) -> object:

@@ -19,6 +19,7 @@ from rayloom.data.array_files import read_npy
 from rayloom.data.capture import Capture, Frame
 from rayloom.data.capture_files import list_images, name_below
 from rayloom.data.image_folders import find_mask, first_folder
+from rayloom.data.saving import check_simple_pinhole, file_name, save_picture
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
 
@@ -54,17 +55,52 @@ def _listed(root: Path, images: list[Path]) -> list[Path]:
 
 def _frame(root: Path, image: Path, row: NDArray[np.float64], where: str) -> Frame:
     matrix = row[:15].reshape(3, 5)
-    down, right, back, position, (height, width, focal) = matrix.T
+    down, right, back, position, size = matrix.T
+    height, width, focal = size.tolist()
     if not (np.isfinite(matrix).all() and height == round(height) and width == round(width)):
         raise InputError(where, f"expected finite numbers and a whole image size; found {height} x {width}")
     return Frame(
         name=name_below(root, image),
         image=image,
         intrinsics=Intrinsics(
-            CameraModel.PINHOLE, int(width), int(height), focal, focal, float(width / 2), float(height / 2)
+            CameraModel.PINHOLE, int(width), int(height), focal, focal, width / 2, height / 2
         ),
         raw_from_camera=np.stack([right, down, -back, position], axis=1),
         ignore_mask=find_mask(root, image, image.name),
         near=float(row[15]),
         far=float(row[16]),
     )
+
+
+def write(capture: Capture, out: Path) -> None:
+    """Write images, masks and poses_bounds.npy.
+
+    Raises InputError for cameras that one focal length does not describe, and for frames of which neither
+    the frame nor the points tell how near and far they see.
+    """
+    rows: list[NDArray[np.float64]] = []
+    names = {file_name(frame, "images").replace("/", "_"): frame for frame in capture.frames}
+    for name, frame in sorted(names.items()):
+        camera = frame.intrinsics
+        check_simple_pinhole(camera, f"{out}: {frame.name}")
+        right, down, forward, position = frame.raw_from_camera.T
+        size = np.array([camera.height, camera.width, camera.fx])
+        matrix = np.stack([down, right, -forward, position, size], axis=1)
+        rows.append(np.concatenate([matrix.ravel(), _bounds(frame, capture.points, out)]))
+        save_picture(frame.image, out / "images" / name)
+        if frame.ignore_mask is not None:
+            save_picture(frame.ignore_mask, out / "masks" / f"{name}.png")
+    np.save(out / "poses_bounds.npy", np.stack(rows))
+
+
+def _bounds(frame: Frame, points: NDArray[np.float64] | None, out: Path) -> tuple[float, float]:
+    """Near and far of a frame, else of the points before it, less the outermost thousandth."""
+    if frame.near is not None and frame.far is not None:
+        return frame.near, frame.far
+    forward, position = frame.raw_from_camera[:, 2:].T
+    depths = (points - position) @ forward if points is not None else np.empty(0)
+    depths = depths[depths > 0]
+    if not depths.size:
+        raise InputError(f"{out}: {frame.name}", "LLFF needs near and far, or points before the camera")
+    low, high = np.quantile(depths, (0.001, 0.999))
+    return float(low), float(high)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def _depth(path: Path, unit: float, size: tuple[int, int]) -> NDArray[np.float32
     return np.where(np.isfinite(depth) & (depth > 0), depth, 0).astype(np.float32)
 
 
-def _fitting(path: Path, size: tuple[int, int]) -> NDArray[np.generic]:
+def _fitting(path: Path, size: tuple[int, int]) -> NDArray[Any]:
     """The picture, checked to have the aspect ratio of an image, to a pixel of the smaller of the two."""
     picture = decode_grey(path)
     height, width = picture.shape

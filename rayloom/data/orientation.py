@@ -20,7 +20,7 @@ class Region:
     centre: Vector
     radius: float
     note: str | None = None
-    """A warning, where the captures says too little and the region is a guess."""
+    """A warning, where the capture says too little and the region is a guess."""
 
 
 def upright(poses: Poses, up: Vector | None) -> NDArray[np.float64]:
@@ -174,9 +174,8 @@ def _turn(a: Vector, b: Vector) -> NDArray[np.float64]:
     cosine = float(a @ b)
     if cosine < -1 + 1e-9:
         # Half a turn about any axis across a.
-        axis = np.cross(a, np.eye(3)[np.abs(a).argmin()])
-        axis /= np.linalg.norm(axis)
-        return 2 * np.outer(axis, axis) - np.eye(3)
+        axis = _across(a)
+        return 2 * axis[:, None] * axis - np.eye(3)
     x, y, z = np.cross(a, b)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + cross + cross @ cross / (1 + cosine)
@@ -186,4 +185,11 @@ def _most_level(axes: NDArray[np.float64], z: Vector) -> Vector:
     """The horizontal part of the first axis that has a good one; any horizontal vector where none has."""
     level = axes - (axes @ z)[:, None] * z
     good = np.flatnonzero(np.linalg.norm(level, axis=-1) > 0.1)
-    return level[good[0]] if len(good) else np.cross(z, np.eye(3)[np.abs(z).argmin()])
+    return level[good[0]] if len(good) else _across(z)
+
+
+def _across(z: Vector) -> Vector:
+    """A unit vector at right angles to another."""
+    axis = np.eye(3)[np.abs(z).argmin()]
+    across = axis - (axis @ z) * z
+    return across / np.linalg.norm(across)

@@ -1,9 +1,12 @@
 """Decoded and resized pixels kept on disk: one array a capture and scale, named by what it was made from."""
 
 import hashlib
+import math
 import os
-import tempfile
+import shutil
+import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -38,27 +41,34 @@ class PixelCache:
         return None
 
     def create(self) -> tuple[Path, np.memmap] | None:
-        """A draft on disk to be filled and then kept with `keep`; None where no folder can be written."""
+        """A draft on disk to be filled and then kept with `keep`; None where no folder takes it."""
         for folder in self.folders:
+            draft = folder / f"{uuid.uuid4().hex}.draft"
             try:
+                if not _writable(folder, room=2 * math.prod(self.shape)):
+                    continue
                 folder.mkdir(parents=True, exist_ok=True)
-                handle, name = tempfile.mkstemp(suffix=".draft", dir=folder)
-                os.close(handle)
+                return draft, np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=self.shape)
             except OSError:
-                continue
-            try:
-                return Path(name), np.lib.format.open_memmap(
-                    name, mode="w+", dtype=np.uint8, shape=self.shape
-                )
-            except OSError:
-                Path(name).unlink()
+                draft.unlink(missing_ok=True)
         return None
 
     def keep(self, draft: Path) -> None:
         """Put a filled draft in the place of every older cache of the same scale."""
         for old in draft.parent.glob(f"{self.family}-*.npy"):
-            old.unlink()
+            with suppress(OSError):
+                old.unlink()
         draft.replace(draft.parent / self.name)
+
+
+def _writable(folder: Path, room: int) -> bool:
+    """Whether the folder may be made or written, and its disk has room."""
+    while not folder.exists():
+        folder = folder.parent
+    # To the administrator every folder is writable; one that is marked read-only is still left alone.
+    marked_writable = folder.is_dir() and folder.stat().st_mode & 0o222 != 0
+    # Writing to a mapped file on a full disk ends the process, so this is asked before.
+    return marked_writable and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > room
 
 
 def _fingerprint(sources: list[Path], shape: tuple[int, int]) -> str:

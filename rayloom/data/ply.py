@@ -30,7 +30,8 @@ _ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
 
 def read_points(path: Path) -> NDArray[np.float64]:
     """The vertices of a PLY file, n x 3; raises InputError where it is damaged or of another layout."""
-    header, _, body = path.read_bytes().partition(b"end_header\n")
+    header, _, body = path.read_bytes().partition(b"end_header")
+    body = body.partition(b"\n")[2]
     lines = [line.split() for line in header.decode("ascii", "replace").splitlines()]
     if not lines or lines[0] != ["ply"] or not body:
         raise InputError(path, "not a PLY file; expected a header from `ply` to `end_header`")
@@ -67,7 +68,7 @@ def _vertex_layout(lines: list[list[str]], path: Path) -> tuple[int, list[tuple[
     # Vertices come first in every file of points; what follows them is passed over.
     start = elements[0] if elements else 0
     match lines[start]:
-        case ["element", "vertex", number] if number.isdecimal():
+        case ["element", "vertex", number] if number.isdecimal() and len(number) < 12:
             count = int(number)
         case _:
             raise InputError(path, "expected `element vertex` and a number as the first element")

@@ -71,15 +71,16 @@ def prepare_scene(capture: Capture, config: DataConfig) -> Scene:
     mask_warnings = _mask_warnings(capture, ignore, split)
     background, background_warnings = _background(capture, config, images)
     frame = _training_frame(capture, config, images)
-    scale = scale_of(frame.world_from_raw)
+    scale = np.float32(scale_of(frame.world_from_raw))
     depths = load_depths(capture.frames, sizes)
+    preparing = image_warnings + mask_warnings + frame.warnings + split_warnings + background_warnings
     return Scene(
         root=capture.root,
         format=capture.format,
         names=tuple(item.name for item in capture.frames),
         images=images,
         ignore=ignore,
-        depths=tuple(None if depth is None else depth * np.float32(scale) for depth in depths),
+        depths=tuple(None if depth is None else depth * scale for depth in depths),
         intrinsics=frame.intrinsics,
         world_from_camera=frame.poses,
         near=frame.near,
@@ -88,25 +89,24 @@ def prepare_scene(capture: Capture, config: DataConfig) -> Scene:
         split=split,
         raw_from_world=invert_similarity(frame.world_from_raw),
         points=None if capture.points is None else move_points(frame.world_from_raw, capture.points),
-        info=SceneInfo(
-            kind=frame.kind,
-            box_low=_triple(frame.box[0]),
-            box_high=_triple(frame.box[1]),
-            near=float(frame.near.min()),
-            far=float(frame.far.max()),
-            background=background,
-            has_alpha=images[0].shape[2] == 4,
-            num_images=split.count("train"),
-            ndc=frame.ndc,
-        ),
-        warnings=(
-            *capture.warnings,
-            *image_warnings,
-            *mask_warnings,
-            *frame.warnings,
-            *split_warnings,
-            *background_warnings,
-        ),
+        info=_info(frame, background, has_alpha=images[0].shape[2] == 4, num_images=split.count("train")),
+        warnings=capture.warnings + preparing,
+    )
+
+
+def _info(
+    frame: _Frame, background: tuple[float, float, float], *, has_alpha: bool, num_images: int
+) -> SceneInfo:
+    return SceneInfo(
+        kind=frame.kind,
+        box_low=_triple(frame.box[0]),
+        box_high=_triple(frame.box[1]),
+        near=float(frame.near.min()),
+        far=float(frame.far.max()),
+        background=background,
+        has_alpha=has_alpha,
+        num_images=num_images,
+        ndc=frame.ndc,
     )
 
 

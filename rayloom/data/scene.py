@@ -38,7 +38,7 @@ class Scene:
     format: str
     names: tuple[str, ...]
     images: tuple[NDArray[np.uint8], ...]
-    """One (h, w, 3 or 4) array an image, straight alpha; memory-mapped beyond the budget."""
+    """One (h, w, c) array an image, c = 3, or 4 with straight alpha, for all; memory-mapped beyond the budget."""
     ignore: tuple[NDArray[np.bool_] | None, ...]
     """True where a pixel must not be used; None where every pixel may."""
     depths: tuple[NDArray[np.float32] | None, ...]

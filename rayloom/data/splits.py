@@ -14,11 +14,12 @@ def assign_splits(capture: Capture, config: DataConfig) -> tuple[tuple[Split, ..
     """
     if len(capture.frames) == 1:
         return ("train",), ("There is one image: it trains, and evaluation is on the same image.",)
-    own = tuple(frame.split for frame in capture.frames)
+    own: tuple[Split | None, ...] = tuple(frame.split for frame in capture.frames)
     if config.split == "auto" and "train" in own and ("test" in own or "val" in own):
         return _own(own)
     if config.split == "none":
-        return ("train",) * len(own), ("No image is held out: evaluation is on images that train.",)
+        everything: tuple[Split, ...] = ("train",) * len(own)
+        return everything, ("No image is held out: evaluation is on images that train.",)
     held_out = _held_out(capture, config)
     return tuple("test" if i in held_out else "train" for i in range(len(own))), ()
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.array_files import npz_keys, read_npz
-from rayloom.data.axes import opencv_from_opengl
+from rayloom.data.axes import four_rows, opencv_from_opengl
 from rayloom.data.capture import Capture, Frame
+from rayloom.data.decoding import decode, read_header
+from rayloom.data.saving import one_pinhole
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
 
@@ -48,6 +50,26 @@ def load(path: Path, config: DataConfig) -> Capture:
     )
 
 
+def write(capture: Capture, out: Path) -> None:
+    """Write tiny_data.npz with float colours, alpha composited over black.
+
+    Raises InputError unless all images have one size and one simple pinhole camera.
+    """
+    camera = one_pinhole(capture.frames, out)
+    poses = [four_rows(opencv_from_opengl(frame.raw_from_camera)) for frame in capture.frames]
+    np.savez_compressed(
+        out / "tiny_data.npz",
+        images=np.stack([_over_black(frame) for frame in capture.frames]),
+        poses=np.stack(poses),
+        focal=np.float64(camera.fx),
+    )
+
+
+def _over_black(frame: Frame) -> NDArray[np.float32]:
+    pixels = decode(frame, read_header(frame)).astype(np.float32) / np.float32(255)
+    return pixels[..., :3] * pixels[..., 3:] if pixels.shape[2] == 4 else pixels
+
+
 def _only_file(folder: Path) -> Path:
     found = [file for file in sorted(folder.glob("*.npz")) if is_tiny(file)]
     if len(found) != 1:
@@ -65,13 +87,19 @@ def _pixels(images: NDArray[np.generic], where: str) -> NDArray[np.uint8]:
     if images.dtype.kind != "f":
         raise InputError(where, f"expected 8-bit or float colours, found dtype {images.dtype}")
     # A rounding error beyond [0, 1] is no reason to refuse a file; colours of 255 are.
-    if not (images >= -1e-3).all() or not (images <= 1 + 1e-3).all():
+    colours = images.astype(np.float32)
+    if not ((colours >= -1e-3) & (colours <= 1 + 1e-3)).all():
         raise InputError(where, "expected float colours in [0, 1], found others or NaN")
-    return np.rint(images.astype(np.float32).clip(0, 1) * 255).astype(np.uint8)
+    return np.rint(colours.clip(0, 1) * 255).astype(np.uint8)
 
 
 def _poses(poses: NDArray[np.generic], num_images: int, where: str) -> NDArray[np.float64]:
-    if poses.ndim != 3 or poses.shape[1] not in (3, 4) or poses.shape[2] != 4 or poses.dtype.kind not in "fiu":
+    if (
+        poses.ndim != 3
+        or poses.shape[1] not in (3, 4)
+        or poses.shape[2] != 4
+        or poses.dtype.kind not in "fiu"
+    ):
         raise InputError(where, f"expected n x 4 x 4 numbers, found {_shape(poses)} of {poses.dtype}")
     if len(poses) != num_images:
         raise InputError(where, f"{len(poses)} poses for {num_images} images; expected as many")

@@ -9,18 +9,19 @@ of instant-ngp, so it is unbounded.
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rayloom.data.axes import opencv_from_opengl, pose_from_rows
+from rayloom.data.axes import four_rows, opencv_from_opengl, pose_from_rows
 from rayloom.data.capture import Capture, Frame, Split
 from rayloom.data.capture_files import find_image, image_size, inside, missing_images, name_below, some_of
 from rayloom.data.json_files import read_json
-from rayloom.data.ply import read_points
+from rayloom.data.ply import read_points, write_points
+from rayloom.data.saving import file_name, save_picture, write_json
 from rayloom.data.scene import DataConfig
-from rayloom.data.transforms_fields import FileFields, FrameFields, intrinsics_from
+from rayloom.data.transforms_fields import FileFields, FrameFields, fields_from, intrinsics_from
 from rayloom.errors import InputError
 
 _MILLIMETRE = 1e-3
@@ -44,6 +45,51 @@ def load(path: Path, config: DataConfig) -> Capture:
     )
 
 
+def write(capture: Capture, out: Path) -> None:
+    """Write images, masks, depth, points and a transforms.json in nerfstudio's dialect."""
+    cameras = {frame.intrinsics for frame in capture.frames}
+    content: dict[str, object] = fields_from(*cameras) if len(cameras) == 1 else {}
+    frames = sorted(capture.frames, key=lambda frame: file_name(frame, "images"))
+    units = {frame.depth_unit for frame in frames if frame.depth is not None}
+    if len(units) > 1:
+        raise InputError(out, f"{len(units)} different units of depth; transforms.json holds one")
+    if units - {_MILLIMETRE}:
+        content["integer_depth_scale"] = units.pop()
+    content["frames"] = [
+        _written(frame, out) | (fields_from(frame.intrinsics) if len(cameras) > 1 else {}) for frame in frames
+    ]
+    for split in ("train", "val", "test"):
+        names = [f"images/{file_name(frame, 'images')}" for frame in frames if frame.split == split]
+        if names:
+            content[f"{split}_filenames"] = names
+    if capture.up is not None:
+        content["up"] = capture.up.tolist()
+    if capture.kind_hint == "unbounded":
+        content["aabb_scale"] = 16
+    if capture.points is not None:
+        content["ply_file_path"] = "sparse_points.ply"
+        write_points(out / "sparse_points.ply", capture.points)
+    write_json(out / "transforms.json", content)
+
+
+def _written(frame: Frame, out: Path) -> dict[str, object]:
+    """The entry of a frame, whose pictures are written on the way."""
+    name = file_name(frame, "images")
+    save_picture(frame.image, out / "images" / name)
+    pose = four_rows(opencv_from_opengl(frame.raw_from_camera))
+    entry: dict[str, object] = {"file_path": f"images/{name}", "transform_matrix": pose.tolist()}
+    if frame.time:
+        entry["time"] = frame.time
+    for field, folder, picture in (
+        ("mask_path", "masks", frame.ignore_mask),
+        ("depth_file_path", "depths", frame.depth),
+    ):
+        if picture is not None:
+            entry[field] = f"{folder}/{PurePosixPath(name).with_suffix(picture.suffix)}"
+            save_picture(picture, out / str(entry[field]))
+    return entry
+
+
 def read_frames(file: Path, fields: FileFields, config: DataConfig) -> tuple[list[Frame], list[str]]:
     """The frames whose image exists, in the order of the file, and the paths of those without one."""
     frames: list[Frame] = []
@@ -54,12 +100,12 @@ def read_frames(file: Path, fields: FileFields, config: DataConfig) -> tuple[lis
         if image is None:
             missing.append(entry.file_path)
         else:
-            frames.append(_frame(file.parent, image, entry, fields, where, config))
+            frames.append(_frame(file.parent, image, entry, fields, where=where, config=config))
     return frames, missing
 
 
 def _frame(
-    root: Path, image: Path, entry: FrameFields, fields: FileFields, where: str, config: DataConfig
+    root: Path, image: Path, entry: FrameFields, fields: FileFields, *, where: str, config: DataConfig
 ) -> Frame:
     depth_path = entry.depth_file_path or entry.depth_path
     millimetres = entry.depth_file_path is not None and fields.integer_depth_scale is None
@@ -108,12 +154,17 @@ def _with_splits(frames: list[Frame], fields: FileFields) -> tuple[list[Frame], 
     if not splits:
         return frames, ()
     rest: Split | None = None if fields.train_filenames else "train"
-    assigned = [(frame, splits.get(os.path.normpath(frame.name), rest)) for frame in frames]
+    # A file that leaves the ending off `file_path` leaves it off here as well.
+    stems = [os.path.splitext(frame.name)[0] for frame in frames]
+    assigned = [
+        (frame, splits.get(frame.name) or splits.get(stem, rest))
+        for frame, stem in zip(frames, stems, strict=True)
+    ]
     left_out = [frame.name for frame, split in assigned if split is None]
     used = [replace(frame, split=split) for frame, split in assigned if split is not None]
     if not left_out:
         return used, ()
-    return used, (f"{len(left_out)} images are in none of the file's splits: {some_of(left_out)}",)
+    return used, (f"{len(left_out)} images are in none of the file's splits: {some_of(left_out)}.",)
 
 
 def _unused_masks(frames: Sequence[Frame]) -> tuple[str, ...]:
@@ -121,10 +172,14 @@ def _unused_masks(frames: Sequence[Frame]) -> tuple[str, ...]:
 
     They mark pixels to ignore in white, where `Frame.ignore_mask` has black.
     """
-    found = [frame.name for frame in frames if _dynamic_mask(frame.image).is_file()]
+    found = [frame.name for frame in frames if _dynamic_mask(frame.image)]
     if not found:
         return ()
-    return (f"{len(found)} masks dynamic_mask_*.png (white = ignore) are not used: {some_of(found)}",)
+    return (f"{len(found)} masks dynamic_mask_*.png (white = ignore) are not used: {some_of(found)}.",)
+
+
+def _dynamic_mask(image: Path | NDArray[np.uint8]) -> bool:
+    return isinstance(image, Path) and image.with_name(f"dynamic_mask_{image.stem}.png").is_file()
 
 
 def _points(file: Path, fields: FileFields, config: DataConfig) -> NDArray[np.float64] | None:

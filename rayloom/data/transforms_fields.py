@@ -1,12 +1,14 @@
 """The fields of transforms.json in the dialects of instant-ngp and nerfstudio, and cameras from them."""
 
 import math
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.errors import InputError
+
+T = TypeVar("T")
 
 _COEFFICIENTS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
 # For each name the model that is equal to it, and the coefficients that it knows. OPENCV has no k4
@@ -77,21 +79,25 @@ def intrinsics_from(
     """The camera of a frame: its own fields before the shared ones; the image's size where w, h miss."""
     width = _pixels("w", frame, shared, image_size[0], where)
     height = _pixels("h", frame, shared, image_size[1], where)
-    coefficients = {name: _either(name, frame, shared) or 0.0 for name in _COEFFICIENTS}
+    coefficients = {
+        name: _either(getattr(frame, name), getattr(shared, name)) or 0.0 for name in _COEFFICIENTS
+    }
     model = _model(frame, shared, coefficients, where)
-    cx, cy = _either("cx", frame, shared), _either("cy", frame, shared)
+    cx, cy = _either(frame.cx, shared.cx), _either(frame.cy, shared.cy)
     fx = _focal("x", frame, shared, width, where)
     fy = _focal("y", frame, shared, height, where)
     if model == CameraModel.EQUIRECTANGULAR:
+        # The model needs no focal length; these are its pixels per radian.
         fx, fy = width / (2 * math.pi), height / math.pi
-    if fx is None and fy is None:
+    fx, fy = _either(fx, fy), _either(fy, fx)
+    if fx is None or fy is None:
         raise InputError(where, "no focal length; expected fl_x or camera_angle_x")
     return Intrinsics(
         model=model,
         width=width,
         height=height,
-        fx=_first(fx, fy),
-        fy=_first(fy, fx),
+        fx=fx,
+        fy=fy,
         cx=width / 2 if cx is None else cx,
         cy=height / 2 if cy is None else cy,
         **coefficients,
@@ -121,10 +127,10 @@ def _name_of(intrinsics: Intrinsics) -> str:
 def _model(
     frame: CameraFields, shared: CameraFields, coefficients: dict[str, float], where: str
 ) -> CameraModel:
-    name = _either("camera_model", frame, shared)
+    name = _either(frame.camera_model, shared.camera_model)
     if name is None:
         name = "OPENCV" if any(coefficients.values()) else "PINHOLE"
-    if _either("is_fisheye", frame, shared) and name in ("OPENCV", "PINHOLE"):
+    if _either(frame.is_fisheye, shared.is_fisheye) and name in ("OPENCV", "PINHOLE"):
         name = "OPENCV_FISHEYE"
     if name not in _MODELS:
         raise InputError(f"{where}.camera_model", f"expected one of {', '.join(_MODELS)}; found {name!a}")
@@ -152,7 +158,7 @@ def _focal(axis: str, frame: CameraFields, shared: CameraFields, length: int, wh
 
 
 def _pixels(name: str, frame: CameraFields, shared: CameraFields, default: int, where: str) -> int:
-    value = _either(name, frame, shared)
+    value = _either(getattr(frame, name), getattr(shared, name))
     if value is None:
         return default
     if not math.isfinite(value) or value != round(value):
@@ -160,12 +166,5 @@ def _pixels(name: str, frame: CameraFields, shared: CameraFields, default: int, 
     return round(value)
 
 
-def _either(name: str, frame: CameraFields, shared: CameraFields):  # noqa: ANN202 - as the field
-    own = getattr(frame, name)
-    return getattr(shared, name) if own is None else own
-
-
-def _first(value: float | None, otherwise: float | None) -> float:
-    chosen = otherwise if value is None else value
-    assert chosen is not None
-    return chosen
+def _either(own: T | None, shared: T | None) -> T | None:
+    return shared if own is None else own

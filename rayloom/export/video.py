@@ -18,7 +18,7 @@ from rayloom.metrics.files import whole_file
 Frame = UInt8[Array, "h w 3"]
 
 _QUALITY = "18"
-"""Constant rate factor of libx264: losses that the eye does not find, at a fifth of the lossless size."""
+"""Constant rate factor of libx264, at which losses are hard to see."""
 
 
 def write_video(frames: Iterable[np.ndarray], path: Path, fps: int | float) -> None:

@@ -29,7 +29,8 @@ class Box(Record):
     ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
         """Distances t_enter and t_exit at which rays cross the box; both are 0 where a ray misses it.
 
-        A ray that starts inside enters at 0; a box behind the origin is missed.
+        A ray that starts inside enters at 0; a box behind the origin is missed. A ray that runs within a
+        face may count either way.
         """
         # A ray parallel to two faces never meets them: a tiny slope instead of 0 puts the meeting far away.
         slopes = torch.where(directions.abs() < 1e-20, 1e-20, directions)

@@ -15,14 +15,17 @@ from rayloom.geometry.transforms import apply, invert_rigid, rotate
 from rayloom.scene_info import NDCFrame
 from rayloom.types import Rays
 
-_SMALLEST_DEPTH = 1e-6
-"""Share of the near distance; nearer points and rays that run backwards have no place in the cube."""
+_TINY = 1e-6
+"""What is divided by stays above this: depth over the near distance, a ray's advance, 1 - z'.
+
+Points behind the average camera and rays that run backwards have no place in the cube; they stay finite.
+"""
 
 
 def ndc_from_world(points: Float[Tensor, "*batch 3"], frame: NDCFrame) -> Float[Tensor, "*batch 3"]:
     """World points in the cube; they must lie in front of the average camera."""
     x, y, z = apply(_ndc_camera_from_world(points, frame), points).unbind(-1)
-    depth = (-z).clamp_min(_SMALLEST_DEPTH * frame.near)
+    depth = (-z).clamp_min(_TINY * frame.near)
     cube = [
         x / (depth * frame.tan_half_fov_x),
         y / (depth * frame.tan_half_fov_y),
@@ -79,7 +82,7 @@ def _slopes(rays: Rays, frame: NDCFrame) -> tuple[Tensor, Tensor, Tensor, Tensor
     ndc_camera_from_world = _ndc_camera_from_world(rays.origins, frame)
     x, y, z = apply(ndc_camera_from_world, rays.origins).unbind(-1)
     dx, dy, dz = rotate(ndc_camera_from_world, rays.directions).unbind(-1)
-    advance = (-dz).clamp_min(_SMALLEST_DEPTH)
+    advance = (-dz).clamp_min(_TINY)
     return x, y, -z, dx / advance, dy / advance
 
 
@@ -89,4 +92,4 @@ def _ndc_camera_from_world(like: Tensor, frame: NDCFrame) -> Tensor:
 
 def _depth_from_ndc_z(z: Tensor, frame: NDCFrame) -> Tensor:
     """Distance before the average camera, from z' = 1 - 2 near / depth."""
-    return 2 * frame.near / (1 - z).clamp_min(_SMALLEST_DEPTH)
+    return 2 * frame.near / (1 - z).clamp_min(_TINY)

@@ -62,10 +62,10 @@ class LoomConfig(MethodConfig):
     """Steps from one side of an object's box to the other; elsewhere, steps per distance."""
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""
+    survey_steps: tuple[int, ...] = (16, 32, 64, 96, 128, 192, 256)
+    """Steps after which all of the occupancy grids is looked at; before the first all counts as occupied."""
     grid_update_steps: int = 16
-    """Steps between updates of the occupancy grids."""
-    grid_warmup_steps: int = 256
-    """Steps during which old densities in the grids fade quickly."""
+    """Steps between later looks at a part of the grids."""
     cells_per_update: int = 1 << 16
     """Cells looked at in an update."""
 
@@ -203,17 +203,14 @@ class Loom(Method[LoomConfig]):
         return self.num_rays
 
     def after_step(self, progress: Progress) -> bool:
-        """Look again at what is empty: everything in the first steps, later a part of it."""
+        """Look again at what is empty: everywhere in the first steps, later at a part."""
         done = progress.step + 1
-        if done % self.config.grid_update_steps == 0:
-            early = done <= self.config.grid_warmup_steps
-            self.grid.update(
-                self.density,
-                self.steps.smallest,
-                num_cells=None if early and self.bounded else self.config.cells_per_update,
-                decay=0.6 if early else 0.95,
-                threshold=0.01,
-            )
+        width, threshold = self.steps.smallest, 0.01
+        if done in self.config.survey_steps:
+            self.grid.survey(self.density, width, decay=0.6, threshold=threshold)
+        elif done > self.config.survey_steps[-1] and done % self.config.grid_update_steps == 0:
+            cells = self.config.cells_per_update
+            self.grid.update(self.density, width, num_cells=cells, decay=0.95, threshold=threshold)
         return False
 
     def param_groups(self) -> list[dict[str, Any]]:

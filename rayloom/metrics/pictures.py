@@ -19,11 +19,13 @@ from rayloom.metrics.files import whole_file
 FULL_ERROR = 0.25
 """The mean absolute error that gets the last colour of `error_picture`; fixed, so that pictures compare."""
 
-_SMALLEST_PANEL = 240
+_SMALLEST_PANEL, _LARGEST_PANEL = 240, 1280
+"""Widths, pixels."""
 _CAPTION_HEIGHT = 24
 _GAP = 4
-_NEITHER = 96
-"""Grey of pixels that are not scored."""
+_PAPER = (224, 224, 224)
+"""Around the panels; neither the white nor the black that photos have behind objects."""
+_NOT_SCORED = (96, 96, 96)
 
 
 def eight_bit(image: Float[Array, "*shape"]) -> UInt8[Array, "*shape"]:
@@ -38,13 +40,13 @@ def error_picture(
     error = np.abs(rendered - truth).mean(axis=-1)
     picture = _coloured(error / FULL_ERROR, "inferno")
     if valid is not None:
-        picture[~valid] = _NEITHER
+        picture[~valid] = _NOT_SCORED
     return picture
 
 
 def depth_range(depth: Float[Array, "*shape"], opacity: Float[Array, "*shape"]) -> tuple[float, float]:
     """The depths between which nearly all opaque pixels lie, for `depth_picture`."""
-    met = depth[(opacity > 0.5) & (depth > 0)]
+    met = depth[(opacity > 0.5) & (depth > 0) & np.isfinite(depth)]
     if met.size == 0:
         return 1.0, 2.0
     near, far = np.percentile(met, [1.0, 99.0])
@@ -54,13 +56,16 @@ def depth_range(depth: Float[Array, "*shape"], opacity: Float[Array, "*shape"]) 
 def depth_picture(
     depth: Float[Array, "h w"], opacity: Float[Array, "h w"], near: float, far: float
 ) -> UInt8[Array, "h w 3"]:
-    """Depth in colours, from red at `near` to blue at `far`; what is transparent fades to black.
+    """Depth in colours, from red at `near` to blue at `far`; what is transparent fades to white.
 
-    Colours follow the inverse of depth, which spreads the foreground of unbounded scenes.
+    Colours follow the inverse of depth, which spreads the foreground of unbounded scenes. A depth that is
+    zero or not a number is as far as can be.
     """
-    nearness = (1 / np.maximum(depth, 1e-9) - 1 / far) / (1 / near - 1 / far)
-    colours = _coloured(nearness, "turbo")
-    return eight_bit(colours / 255 * np.clip(opacity, 0, 1)[..., None])
+    known = depth > 0
+    inverse = np.where(known, 1 / np.where(known, depth, 1), 0)
+    nearness = (inverse - 1 / far) / (1 / near - 1 / far)
+    colours = _coloured(nearness, "turbo") / 255
+    return eight_bit(1 + opacity[..., None] * (colours - 1))
 
 
 def opacity_picture(opacity: Float[Array, "h w"]) -> UInt8[Array, "h w 3"]:
@@ -71,21 +76,19 @@ def opacity_picture(opacity: Float[Array, "h w"]) -> UInt8[Array, "h w 3"]:
 def side_by_side(panels: Sequence[tuple[str, UInt8[Array, "h w 3"]]]) -> UInt8[Array, "h_out w_out 3"]:
     """Pictures of equal size in a row, each under its caption.
 
-    Small pictures are enlarged by a whole factor, so that captions fit and pixels stay visible.
+    Small pictures are enlarged by a whole factor, so that captions fit and pixels stay visible; large ones
+    are reduced by one, so that files stay handy.
     """
-    height, width, _ = panels[0][1].shape
-    factor = max(1, -(-_SMALLEST_PANEL // width))
-    height, width = height * factor, width * factor
-    sheet = PILImage.new(
-        "RGB", (len(panels) * (width + _GAP) - _GAP, height + _CAPTION_HEIGHT), color=(255, 255, 255)
-    )
+    scaled = [_scaled(picture) for _, picture in panels]
+    width, height = scaled[0].size
+    size = (len(panels) * (width + _GAP) - _GAP, height + _CAPTION_HEIGHT)
+    sheet = PILImage.new("RGB", size, color=_PAPER)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=14)
-    for column, (caption, picture) in enumerate(panels):
+    for column, (caption, _) in enumerate(panels):
         left = column * (width + _GAP)
         draw.text((left + _GAP, _CAPTION_HEIGHT // 2), caption, fill=(0, 0, 0), font=font, anchor="lm")
-        enlarged = picture.repeat(factor, axis=0).repeat(factor, axis=1)
-        sheet.paste(PILImage.fromarray(enlarged), (left, _CAPTION_HEIGHT))
+        sheet.paste(scaled[column], (left, _CAPTION_HEIGHT))
     return np.asarray(sheet)
 
 
@@ -93,6 +96,16 @@ def write_png(picture: UInt8[Array, "h w 3"], path: Path) -> None:
     """Write a picture whole or not at all; raises InputError where the file cannot be written."""
     with whole_file(path) as part:
         PILImage.fromarray(picture).save(part, format="PNG")
+
+
+def _scaled(picture: UInt8[Array, "h w 3"]) -> PILImage.Image:
+    """The picture at a width between the smallest and the largest of a panel."""
+    height, width, _ = picture.shape
+    image = PILImage.fromarray(picture)
+    if width < _SMALLEST_PANEL:
+        factor = -(-_SMALLEST_PANEL // width)
+        return image.resize((width * factor, height * factor), PILImage.Resampling.NEAREST)
+    return image.reduce(-(-width // _LARGEST_PANEL))
 
 
 def _coloured(values: Float[Array, "h w"], colormap: str) -> UInt8[Array, "h w 3"]:

@@ -42,6 +42,6 @@ class TrainConfig:
         return min(seconds / (self.seconds or DEFAULT_SECONDS), 1.0)
 
 
-def _check(option: str, value: float | None, fits: bool, expected: str) -> None:
+def _check(option: str, value: object, fits: bool, expected: str) -> None:
     if not fits:
         raise InputError(option, f"is {value}; expected {expected}")

@@ -67,9 +67,9 @@ def evaluate(
 ) -> EvalResult:
     """The scores of a method on the images of a split; on test, val or train images where it has none.
 
-    `out` is a folder for `eval.json` and one picture per view: photo, rendering, error and depth.
-    `on_view` hears each view's scores, as they come, and the number of views. A quick evaluation takes
-    a few views, evenly spread, and leaves LPIPS out.
+    `out` is a folder for `eval.json` and a picture per view: photo, rendering, error and depth. `on_view`
+    hears each view's scores and the number of views. A quick evaluation takes a few views, evenly spread,
+    and leaves LPIPS out. Raises InputError where the method renders colours that are not finite.
     """
     scored_split, chosen = _choose_views(scene, split, quick=quick)
     judge = _Judge.on(next(method.parameters()).device, perceptual=not quick)
@@ -83,7 +83,7 @@ def evaluate(
         split=scored_split,
         split_asked=split,
         num_views=len(chosen),
-        num_views_in_split=len(scene.indices(scored_split)),
+        num_views_in_split=len(_indices(scene, scored_split)),
         resolution=tuple(sorted({(scene.intrinsics[i].width, scene.intrinsics[i].height) for i in chosen})),
         background=scene.info.background,
         rounded_to_8_bit=rounded_to_8_bit,
@@ -93,8 +93,7 @@ def evaluate(
     )
     result: EvalResult = {"protocol": asdict(protocol), "mean": _mean(views), "views": views}
     if out is not None:
-        with whole_file(out / "eval.json") as part:
-            part.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+        _write_result(result, out / "eval.json")
     return result
 
 
@@ -138,10 +137,15 @@ class _Judge:
 def _choose_views(scene: Scene, split: Split, *, quick: bool) -> tuple[Split, tuple[int, ...]]:
     """The split that is scored and its images; a quick evaluation takes some at equal steps."""
     for candidate in (split, *_FALLBACKS):
-        if indices := scene.indices(candidate):
+        if indices := _indices(scene, candidate):
             step = -(-len(indices) // QUICK_VIEWS) if quick else 1
             return candidate, indices[::step]
     raise InputError(scene.root, "the scene has no images to score; expected at least one")
+
+
+def _indices(scene: Scene, split: Split) -> tuple[int, ...]:
+    """The images that belong to a split; unlike `Scene.indices`, none stand in for missing ones."""
+    return tuple(i for i, own in enumerate(scene.split) if own == split)
 
 
 def _scored_views(
@@ -155,14 +159,14 @@ def _scored_views(
 ) -> Iterator[ViewScores]:
     """The scores of each chosen image as it is rendered; draws it beside the photo if `out` is a folder."""
     cameras = scene_cameras(scene)
-    for i in chosen:
+    for number, i in enumerate(chosen):
         name = scene.names[i]
         image = method.render_image(cameras.image_rays(i).to(judge.device))
         image = _displayable(image, name, rounded_to_8_bit=rounded_to_8_bit)
         photo, valid = (tensor.to(judge.device) for tensor in truth_image(scene, i))
         scores = judge.scores(image.rgb, photo, valid)
         if out is not None:
-            path = out / f"{i:04d}_{PurePosixPath(name).stem}.png"
+            path = out / f"view_{number:03d}_{PurePosixPath(name).stem}.png"
             _write_comparison(image, photo, valid, scores["psnr"], path)
         yield {"name": name, **scores}
 
@@ -182,9 +186,7 @@ def _evaluation_mode(method: Method[Any]) -> Iterator[None]:
 def _displayable(image: Image, name: str, *, rounded_to_8_bit: bool) -> Image:
     """The image with its colours clipped to what a screen shows."""
     if not image.rgb.isfinite().all():
-        raise ArithmeticError(
-            f"{name}: the rendering holds values that are not finite; its scores would not be"
-        )
+        raise InputError(name, "the rendering holds colours that are not finite; expected a trained method")
     rgb = image.rgb.clamp(0, 1)
     return replace(image, rgb=(255 * rgb).round() / 255 if rounded_to_8_bit else rgb)
 
@@ -203,6 +205,11 @@ def _write_comparison(
         (f"depth, {near:.3g} to {far:.3g}", pictures.depth_picture(depth, opacity, near, far)),
     ]
     pictures.write_png(pictures.side_by_side(panels), path)
+
+
+def _write_result(result: EvalResult, path: Path) -> None:
+    with whole_file(path) as part:
+        part.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
 
 
 def _mean(views: Sequence[ViewScores]) -> Scores:

@@ -107,7 +107,10 @@ class Recorder:
     """Adds up the steps and tells about once a second how they went."""
 
     def __init__(
-        self, config: TrainConfig, on_record: Callable[[Record], None], held_out_psnr: Callable[[], float | None]
+        self,
+        config: TrainConfig,
+        on_record: Callable[[Record], None],
+        held_out_psnr: Callable[[], float | None],
     ) -> None:
         self.config, self.on_record, self.held_out_psnr = config, on_record, held_out_psnr
         self.total, self.recent = Tally(), Tally()

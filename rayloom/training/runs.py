@@ -47,11 +47,14 @@ class RunConfig:
 def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide numbers."""
     packages = ("torch", "numpy", "numba")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+    return {
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+    }
 
 
-def create_folder(out: Path | None, data: Path, method: str) -> Path:
-    """An empty folder: `out`, or the next free `outputs/<capture>/<method>/<n>`.
+def empty_folder(out: Path | None, parent: Path) -> Path:
+    """The folder `out`, or the next free one of `parent/1`, `parent/2`, ...
 
     Raises InputError rather than using a folder that holds anything.
     """
@@ -60,8 +63,6 @@ def create_folder(out: Path | None, data: Path, method: str) -> Path:
             raise InputError(out, "exists and is not empty; expected a new or empty folder")
         out.mkdir(parents=True, exist_ok=True)
         return out
-    capture = data.resolve()
-    parent = Path("outputs") / (capture if capture.is_dir() else capture.parent).name / Path(method).stem
     n = 1
     while True:
         try:
@@ -70,6 +71,12 @@ def create_folder(out: Path | None, data: Path, method: str) -> Path:
             n += 1
         else:
             return parent / str(n)
+
+
+def default_parent(data: Path, method: str) -> Path:
+    """Where the runs of a method on a capture go: `outputs/<capture>/<method>`."""
+    capture = data.resolve()
+    return Path("outputs") / (capture if capture.is_dir() else capture.parent).name / Path(method).stem
 
 
 def write_config(run: Path, config: RunConfig) -> None:
@@ -88,7 +95,9 @@ def read_records(run: Path) -> list[Record]:
     """The lines of the run's `metrics.jsonl`; none where training ended before the first."""
     path = run / METRICS
     lines = path.read_text().splitlines() if path.exists() else []
-    return [decode(Record, _parse(line, f"{path}:{i}"), f"{path}:{i}") for i, line in enumerate(lines, start=1)]
+    return [
+        decode(Record, _parse(line, f"{path}:{i}"), f"{path}:{i}") for i, line in enumerate(lines, start=1)
+    ]
 
 
 def read_config(run: Path) -> RunConfig:
@@ -117,7 +126,7 @@ def decode(kind: type[T], values: object, where: object) -> T:
 
 
 def _check_keys(kind: Any, values: object, where: object, prefix: str) -> None:  # noqa: ANN401
-    """msgspec fills in defaults and skips unknown keys of dataclasses; a run must have exactly its keys."""
+    """Refuse what msgspec lets pass: a dataclass takes unknown keys, and defaults for missing ones."""
     # An optional record, `NDCFrame | None`, counts as the record.
     kind = next((part for part in (kind, *get_args(kind)) if dataclasses.is_dataclass(part)), None)
     if kind is None or not isinstance(values, dict):

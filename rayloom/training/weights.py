@@ -1,18 +1,17 @@
 """The weights of a run, as safetensors."""
 
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 from safetensors import SafetensorError
+from torch import nn
 
 from rayloom.errors import InputError
-from rayloom.method import Method
 from rayloom.metrics.files import whole_file
 from rayloom.training.runs import WEIGHTS
 
 
-def save_weights(run: Path, method: Method[Any]) -> None:
+def save_weights(run: Path, method: nn.Module) -> None:
     """Write parameters and buffers of a method into the run folder."""
     # A copy of each, because safetensors refuses tensors that share memory.
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in method.state_dict().items()}
@@ -20,7 +19,7 @@ def save_weights(run: Path, method: Method[Any]) -> None:
         safetensors.torch.save_file(state, part)
 
 
-def load_weights(run: Path, method: Method[Any]) -> None:
+def load_weights(run: Path, method: nn.Module) -> None:
     """Put the run's weights into a method.
 
     Raises InputError for a broken file, and with the names of tensors that are missing, unknown or of

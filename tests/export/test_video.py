@@ -61,7 +61,7 @@ def test_a_gif_holds_every_frame(tmp_path: Path):
     path = tmp_path / "orbit.gif"
     write_video(frames(5, 20, 30), path, fps=10)
     with PILImage.open(path) as picture:
-        assert (picture.size, picture.n_frames, picture.info["duration"]) == ((30, 20), 5, 100)
+        assert (picture.size, getattr(picture, "n_frames", 1), picture.info["duration"]) == ((30, 20), 5, 100)
 
 
 @pytest.mark.parametrize("name", ["video.avi", "video"])

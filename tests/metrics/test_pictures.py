@@ -44,12 +44,12 @@ def test_pixels_that_are_not_valid_are_grey_in_the_error():
     assert len({tuple(pixel) for pixel in picture[valid]}) == 1
 
 
-def test_near_depths_are_red_far_depths_blue_and_transparency_black():
+def test_near_depths_are_red_far_depths_blue_and_transparency_white():
     depth = np.array([[1.0, 9.0, 1.0]])
     near, far, nothing = depth_picture(depth, np.array([[1.0, 1.0, 0.0]]), 1.0, 9.0)[0].astype(int)
     assert near[0] > 2 * near[2]
     assert far[2] > far[0]
-    assert nothing.tolist() == [0, 0, 0]
+    assert nothing.tolist() == [255, 255, 255]
 
 
 def test_the_depth_range_leaves_out_transparent_pixels_and_outliers():
@@ -60,11 +60,14 @@ def test_the_depth_range_leaves_out_transparent_pixels_and_outliers():
     assert 3.9 < far <= 4
 
 
-def test_depths_can_be_drawn_where_nothing_was_met_or_all_is_at_one_distance():
+def test_depths_can_be_drawn_where_they_are_missing_infinite_or_all_equal():
     empty = np.zeros((2, 2))
-    assert not depth_picture(empty, empty, *depth_range(empty, empty)).any()
-    flat = np.full((2, 2), 3.0)
-    assert depth_picture(flat, np.ones((2, 2)), *depth_range(flat, np.ones((2, 2)))).any()
+    assert (depth_picture(empty, empty, *depth_range(empty, empty)) == 255).all()
+    odd = np.array([[np.nan, np.inf, 0.0, 3.0, 4.0]])
+    assert depth_range(odd, np.ones((1, 5))) == (3.01, 3.99)
+    assert len(np.unique(depth_picture(odd, np.ones((1, 5)), 3.0, 4.0)[0], axis=0)) == 2
+    flat, opaque = np.full((2, 2), 3.0), np.ones((2, 2))
+    assert len(np.unique(depth_picture(flat, opaque, *depth_range(flat, opaque)).reshape(-1, 3), axis=0)) == 1
 
 
 def test_opacity_goes_from_black_to_white():
@@ -79,7 +82,7 @@ def test_panels_stand_in_a_row_with_their_pixels_unchanged():
     assert (sheet[-300:, -400:] == 200).all()
     captions = sheet[:-300]
     assert captions.min() < 100
-    assert (captions[:, :2] == 255).all()
+    assert (captions[:, :2] == captions.max()).all()
 
 
 def test_small_pictures_are_enlarged_by_a_whole_factor():
@@ -87,6 +90,13 @@ def test_small_pictures_are_enlarged_by_a_whole_factor():
     sheet = side_by_side([("small", picture)])
     assert sheet.shape[1] == 300
     assert (sheet[-150::3, ::3] == picture).all()
+
+
+def test_large_pictures_are_reduced_by_a_whole_factor():
+    picture = np.full((30, 2600, 3), 7, dtype=np.uint8)
+    sheet = side_by_side([("large", picture), ("larger", picture)])
+    assert sheet.shape[1] == 867 + 4 + 867
+    assert (sheet[-10:, :867] == 7).all()
 
 
 def test_a_written_picture_reads_back_unchanged(tmp_path: Path):

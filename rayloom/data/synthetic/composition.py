@@ -31,7 +31,8 @@ class Placed(Shape):
 
     def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
         """The body's distance at the points seen from its frame."""
-        return self.shape.distance((points - points.new_tensor(self.position)) @ self._rotation.to(points))
+        points = points - points.new_tensor(self.position)
+        return self.shape.distance(points @ self._rotation.to(points) if any(self.turn) else points)
 
 
 @dataclass(frozen=True)

@@ -53,3 +53,25 @@ def nonzero(values: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """The values, tiny ones moved to +-1e-12, so that they can divide."""
     tiny = torch.where(values < 0, -1e-12, 1e-12).to(values.dtype)
     return torch.where(values.abs() < 1e-12, tiny, values)
+
+
+def balls_met(
+    origins: Float[Tensor, "n 3"],
+    directions: Float[Tensor, "n 3"],
+    centers: Float[Tensor, "m 3"],
+    radii: Float[Tensor, " m"],
+    spread: Float[Tensor, " n"] | float,
+) -> Bool[Tensor, "m n"]:
+    """Whether cones meet balls; some that just miss count too, so that rounding loses none.
+
+    A cone is `spread` wide at distance 1 and nowhere narrower than that.
+    """
+    from_origin, squares = (origins * directions).sum(-1), (origins**2).sum(-1)
+    met = torch.empty(len(centers), len(origins), dtype=torch.bool, device=origins.device)
+    for i, (center, radius) in enumerate(zip(centers, radii, strict=True)):
+        along = directions @ center - from_origin
+        reach = 1.001 * radius + spread * (along + radius).clamp(min=1)
+        apart = squares + center @ center - 2 * (origins @ center)
+        # Squares of far places lose up to a hundred-thousandth of themselves to cancellation.
+        met[i] = (0.99999 * apart - along**2 <= reach**2) & (along > -reach)
+    return met

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rayloom.data.synthetic.crossings import ball_interval
+from rayloom.data.synthetic.crossings import balls_met
 from rayloom.data.synthetic.shapes import Shape
-from rayloom.data.synthetic.tracing import Surface
+from rayloom.data.synthetic.tracing import Surface, into_body
 from rayloom.data.synthetic.world import Lamp, Sun, World
 
 _SHADOW_STEPS = 24
@@ -36,22 +36,19 @@ def lit_share(
     directions, distance, _ = source.arriving(surface.points)
     points = surface.points + _LIFT * surface.normals
     share = torch.ones_like(distance)
-    for item in world.objects:
-        body = item.body(time)
-        if not item.casts_shadow or body.reach == torch.inf:
+    met = balls_met(points, directions, *world.balls(points, time), source.softness)
+    for item, meets in zip(world.objects, met, strict=True):
+        # A half-space is a floor or a wall, which nothing is behind.
+        if not item.casts_shadow or item.shape.reach == torch.inf:
             continue
-        rotation, position = (x.to(points) for x in item.pose(time))
-        local = points - position
-        # A cone of light is shaded by what its rim meets: the ball grows by the cone's width there.
-        width = source.softness * (torch.linalg.vector_norm(local, dim=-1) + body.reach)
-        wide = body.reach + width
-        enter, leave = ball_interval(local / wide[:, None], directions, 1.0)
-        enter, leave = (enter * wide).clamp(min=0), torch.minimum(leave * wide, distance)
-        index = ((enter < leave) & (share > 0)).nonzero()[:, 0]
-        shadow = _penumbra(
-            body, local[index] @ rotation, directions[index] @ rotation, enter[index], leave[index], source.softness
+        index = (meets & (share > 0)).nonzero()[:, 0]
+        free = _free_share(
+            item.body(time),
+            *into_body(item, points.index_select(0, index), directions.index_select(0, index), time),
+            distance.index_select(0, index),
+            source.softness,
         )
-        share[index] = share[index] * shadow
+        share[index] = share[index] * free
     return share
 
 
@@ -74,12 +71,11 @@ def _surroundings(world: World, directions: Float[Tensor, "n 3"]) -> Float[Tenso
     return torch.lerp(ends[0], ends[1], 0.5 + 0.5 * directions[:, 2:])
 
 
-def _penumbra(
+def _free_share(
     body: Shape,
     origins: Float[Tensor, "n 3"],
     directions: Float[Tensor, "n 3"],
-    enter: Float[Tensor, " n"],
-    leave: Float[Tensor, " n"],
+    light_distance: Float[Tensor, " n"],
     softness: float,
 ) -> Float[Tensor, " n"]:
     """How much of a cone of light passes one body, from how deep its axis enters the body.
@@ -87,17 +83,25 @@ def _penumbra(
     The least distance(t) / (softness t) along the axis, between -1 (all covered) and 1 (free), goes
     through a smooth step. Exact for a straight edge but for the shape of the step.
     """
-    clearance = torch.ones_like(enter)
-    t = enter.clamp(min=_LIFT)
-    least_step = (leave - enter) / _SHADOW_STEPS
+    # Where the axis is nearer to the body than the cone is wide.
+    along = -(origins * directions).sum(-1)
+    width = body.reach + softness * (along.clamp(min=0) + body.reach)
+    t, leave = (along - width).clamp(min=_LIFT), torch.minimum(along + width, light_distance)
+    least_step = (leave - t) / _SHADOW_STEPS
+    clearance = torch.ones_like(t)
     going = torch.arange(len(t), device=t.device)
+    least = clearance.clone()
     for _ in range(_SHADOW_STEPS):
-        distance = body.distance(origins[going] + t[going, None] * directions[going])
-        ratio = distance / (softness * t[going])
-        clearance[going] = torch.minimum(clearance[going], ratio)
-        t[going] += torch.maximum(distance.abs(), least_step[going])
-        going = going[(t[going] < leave[going]) & (ratio > -1)]
         if not len(going):
             break
+        distance = body.distance(origins + t[:, None] * directions)
+        least = torch.minimum(least, distance / (softness * t))
+        t = t + torch.maximum(distance.abs(), least_step)
+        over = (t > leave) | (least < -1)
+        clearance[going[over]] = least[over]
+        on = (~over).nonzero()[:, 0]
+        state = (going, t, leave, least_step, least, origins, directions)
+        going, t, leave, least_step, least, origins, directions = (x.index_select(0, on) for x in state)
+    clearance[going] = least
     clearance = 0.5 + 0.5 * clearance.clamp(min=-1)
     return clearance**2 * (3 - 2 * clearance)

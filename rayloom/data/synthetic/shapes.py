@@ -17,7 +17,8 @@ from rayloom.data.synthetic.crossings import T_MIN, ball_interval, first_ahead, 
 
 Vector = tuple[float, float, float]
 
-_MAX_STEPS = 256
+_MAX_STEPS = 40
+_NEAR = 0.05
 
 
 class Shape(ABC):
@@ -269,23 +270,34 @@ class Torus(Shape):
 def sphere_trace(
     shape: Shape, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
 ) -> Float[Tensor, " n"]:
-    """The first crossing, found by advancing by the distance to the surface, outside or inside."""
+    """The first crossing, from outside or inside: far away by advancing by the distance, near by secants."""
     enter, leave = ball_interval(origins, directions, shape.reach)
     start = enter.clamp(min=T_MIN)
     result = torch.full_like(start, torch.inf)
     active = (start < leave).nonzero()[:, 0]
     # Steps are counted from the ball, so that bodies far away keep all their digits.
-    points = origins[active] + start[active, None] * directions[active]
-    directions, room = directions[active], (leave - start)[active]
-    t = torch.zeros_like(room)
+    start, room, directions = start[active], (leave - start)[active], directions[active]
+    points = origins[active] + start[:, None] * directions
+    t = torch.zeros_like(start)
     tolerance = (1e-5 if origins.dtype == torch.float32 else 1e-10) * shape.reach
+    distance = shape.distance(points)
+    side = torch.where(distance < 0, -1.0, 1.0).to(t)
+    distance = distance * side
+    slope = -torch.ones_like(t)
     for _ in range(_MAX_STEPS):
-        if not len(active):
-            break
-        distance = shape.distance(points + t[:, None] * directions).abs()
-        found = distance < tolerance
-        result[active[found]] = (start[active] + t)[found]
-        t = t + distance
+        # Only close to the surface is the last slope a guide to where the distance will vanish.
+        secant = (distance < _NEAR * shape.reach) & (slope < -_NEAR)
+        step = torch.where(secant, -distance / slope, distance)
+        t = t + step
+        before, distance = distance, side * shape.distance(points + t[:, None] * directions)
+        slope = (distance - before) / torch.where(step == 0, 1, step)
+        found = distance.abs() < tolerance
+        result[active[found]] = start[found] + t[found]
         going = (~found & (t < room)).nonzero()[:, 0]
-        active, t, room, points, directions = (x[going] for x in (active, t, room, points, directions))
+        if not len(going):
+            break
+        state = (active, start, room, points, directions, side, t, distance, slope)
+        # index_select is several times quicker than brackets.
+        state = (values.index_select(0, going) for values in state)
+        active, start, room, points, directions, side, t, distance, slope = state
     return result

@@ -1,6 +1,6 @@
 """A camera's view of a world: the photo, and the exact truth behind each of its pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,11 +9,11 @@ from torch import Tensor
 from rayloom.cameras.camera import Cameras
 from rayloom.data.synthetic.shading import shade
 from rayloom.data.synthetic.textures import srgb_from_linear
-from rayloom.data.synthetic.tracing import Hit, Surface, describe, trace
+from rayloom.data.synthetic.tracing import describe, trace
 from rayloom.data.synthetic.world import World
 from rayloom.types import Rays, Record
 
-_RAYS_AT_ONCE = 1 << 17
+_RAYS_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -57,31 +57,15 @@ def render_view(
     which this package composites: a picture averaged down equals one rendered with more samples.
     With `shift`, all content appears moved by so many pixels to the right and down.
     """
-    time = float(cameras.time[index])
-    surface, hit, rays = _look(world, _pixel_rays(cameras, index, 1, shift), time)
-    width, height = (int(x) for x in cameras.size[index])
-    if samples == 1:
-        colors, covered = _colors(world, rays, hit, surface, time)
-    else:
-        colors, covered = _supersample(world, _pixel_rays(cameras, index, samples, shift), time)
-        colors = colors.reshape(height * width, samples**2, 3).mean(1)
-        covered = covered.reshape(height * width, samples**2).mean(1)
-    met = hit.object_index >= 0
-    classes = torch.tensor(
-        [(item.label, world.instance(i)) for i, item in enumerate(world.objects)] + [(0, 0)], device=met.device
-    )
-    label, instance = classes[hit.object_index].unbind(-1)
-    flat = {
-        "rgb": (colors / covered.clamp(min=1e-6)[:, None]).clamp(0, 1),
-        "alpha": covered,
-        "depth": hit.t.masked_fill(~met, 0),
-        "points": _scatter(met, surface.points),
-        "normals": _scatter(met, surface.normals),
-        "albedo": _scatter(met, surface.albedo),
-        "label": label,
-        "instance": instance,
-    }
-    return Truth(**{name: value.reshape(height, width, *value.shape[1:]) for name, value in flat.items()})
+    width, height = cameras.size[index].tolist()
+    offsets = _sample_offsets(samples).to(cameras.world_from_camera)
+    offsets = offsets - offsets.new_tensor(shift)
+    rows = max(1, _RAYS_AT_ONCE // (width * len(offsets)))
+    bands = [
+        _render_rows(world, cameras, index, range(top, min(top + rows, height)), offsets)
+        for top in range(0, height, rows)
+    ]
+    return Truth(**{item.name: torch.cat([getattr(band, item.name) for band in bands]) for item in fields(Truth)})
 
 
 def scene_flow(world: World, truth: Truth, time: float, other_time: float) -> Float[Tensor, "h w 3"]:
@@ -102,74 +86,80 @@ def optical_flow(
     The flow is 0 where nothing is met or where the matter is now behind the other camera.
     """
     time, other_time = float(cameras.time[index]), float(cameras.time[other])
-    rays = _pixel_rays(cameras, index, 1, (0.0, 0.0))
-    surface, hit, _ = _look(world, rays, time)
+    width, height = cameras.size[index].tolist()
+    rays = cameras.image_rays(index).reshape(height * width)
+    hit = trace(world, rays, time)
     met = (hit.object_index >= 0).nonzero()[:, 0]
-    points = surface.points.clone()
+    points = rays.at(hit.t[:, None])[met, 0]
     for i, item in enumerate(world.objects):
         own = hit.object_index[met] == i
         points[own] = item.world_from_rest(item.rest_from_world(points[own], time), other_time)
-    camera = torch.full((len(points),), other, device=points.device)
-    pixels, z_depth = cameras.project(points, camera)
-    ahead = z_depth > 0
-    width, height = (int(x) for x in cameras.size[other])
-    inside = ahead & (pixels >= 0).all(-1) & (pixels < pixels.new_tensor([width, height])).all(-1)
-    inside[inside.clone()] = _unhidden(world, cameras, other, points[inside], pixels[inside])
+    pixels, ahead, unhidden = _sight(world, cameras, other, points)
+    inside = ((pixels >= 0) & (pixels < cameras.size[other])).all(-1)
     flow = torch.zeros_like(rays.pixels)
     flow[met] = torch.where(ahead[:, None], pixels - rays.pixels[met], 0)
     visible = torch.zeros_like(rays.near, dtype=torch.bool)
-    visible[met] = inside
-    width, height = (int(x) for x in cameras.size[index])
+    visible[met] = inside & unhidden
     return flow.reshape(height, width, 2), visible.reshape(height, width)
 
 
-def _unhidden(
-    world: World, cameras: Cameras, index: int, points: Float[Tensor, "n 3"], pixels: Float[Tensor, "n 2"]
-) -> Bool[Tensor, " n"]:
-    """Whether a camera's rays through these pixels reach the points before anything else."""
-    rays = cameras.rays(torch.full((len(points),), index, device=points.device), pixels)
+def _sight(
+    world: World, cameras: Cameras, index: int, points: Float[Tensor, "n 3"]
+) -> tuple[Float[Tensor, "n 2"], Bool[Tensor, " n"], Bool[Tensor, " n"]]:
+    """Pixels of points, whether these look towards the points, and whether they see nothing before them."""
+    camera = torch.full((len(points),), index, device=points.device)
+    pixels, _ = cameras.project(points, camera)
+    rays = cameras.rays(camera, pixels)
     distance = torch.linalg.vector_norm(points - rays.origins, dim=-1)
-    return trace(world, rays, float(cameras.time[index])).t > distance * 0.999 - 1e-3
+    miss = torch.linalg.vector_norm(rays.at(distance[:, None])[:, 0] - points, dim=-1)
+    ahead = miss < 1e-3 * distance
+    return pixels, ahead, ahead & (trace(world, rays, float(cameras.time[index])).t > 0.999 * distance - 1e-3)
 
 
-def _pixel_rays(cameras: Cameras, index: int, samples: int, shift: tuple[float, float]) -> Rays:
-    """Rays through the middles of samples x samples cells of each pixel, pixel by pixel."""
-    width, height = (int(x) for x in cameras.size[index])
-    like = cameras.world_from_camera
-    cell = (torch.arange(samples).to(like) + 0.5) / samples
-    rows, columns = torch.arange(height).to(like), torch.arange(width).to(like)
-    y, x, v, u = torch.meshgrid(rows, columns, cell, cell, indexing="ij")
-    pixels = torch.stack([x + u - shift[0], y + v - shift[1]], -1).reshape(-1, 2)
-    return cameras.rays(torch.full((len(pixels),), index, device=like.device), pixels)
+def _sample_offsets(samples: int) -> Float[Tensor, "k 2"]:
+    """Places in a pixel: its centre, then, beyond one sample, the middles of samples x samples cells."""
+    center = torch.full((1, 2), 0.5)
+    if samples == 1:
+        return center
+    cell = (torch.arange(samples) + 0.5) / samples
+    return torch.cat([center, torch.cartesian_prod(cell, cell)])
 
 
-def _look(world: World, rays: Rays, time: float) -> tuple[Surface, Hit, Rays]:
-    """The surfaces of the rays that hit, with what all rays hit."""
-    hit = trace(world, rays, time)
+def _render_rows(
+    world: World, cameras: Cameras, index: int, rows: range, offsets: Float[Tensor, "k 2"]
+) -> Truth:
+    """Some rows of a view: the first ray of each pixel shows the geometry, the others the colour."""
+    width, k = int(cameras.size[index, 0]), len(offsets)
+    y, x = torch.meshgrid(torch.tensor(rows), torch.arange(width), indexing="ij")
+    pixels = (torch.stack([x, y], -1)[:, :, None].to(offsets) + offsets).reshape(-1, 2)
+    rays = cameras.rays(torch.full((len(pixels),), index, device=offsets.device), pixels)
+    time = float(cameras.time[index])
+    hit = trace(world, rays.reshape(len(rays.near) // k, k), time)
     met = (hit.object_index >= 0).nonzero()[:, 0]
-    return describe(world, rays[met], hit[met], time), hit, rays
+    surface = describe(world, rays[met], hit[met], time)
 
+    def spread(which: Tensor, values: Tensor) -> Tensor:
+        """Values of some of the rays that hit in their places among all, 0 at the others."""
+        full = values.new_zeros(len(pixels), *values.shape[1:])
+        full[met[which]] = values
+        return full.reshape(len(rows), width, k, *values.shape[1:])
 
-def _colors(
-    world: World, rays: Rays, hit: Hit, surface: Surface, time: float
-) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
-    """Premultiplied sRGB and coverage of each ray."""
-    met = hit.object_index >= 0
-    rgb = srgb_from_linear(shade(world, surface, rays.directions[met], time))
-    return _scatter(met, rgb), met.to(rgb.dtype)
-
-
-def _supersample(world: World, rays: Rays, time: float) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
-    """Premultiplied sRGB and coverage of each ray, in pieces that bound the memory."""
-    parts = []
-    for chunk in rays.chunks(_RAYS_AT_ONCE):
-        surface, hit, _ = _look(world, chunk, time)
-        parts.append(_colors(world, chunk, hit, surface, time))
-    return torch.cat([colors for colors, _ in parts]), torch.cat([covered for _, covered in parts])
-
-
-def _scatter(met: Bool[Tensor, " n"], values: Float[Tensor, "k c"]) -> Float[Tensor, "n c"]:
-    """The values at the rays that hit, 0 at the others."""
-    full = values.new_zeros(len(met), values.shape[1])
-    full[met] = values
-    return full
+    first = met % k == 0
+    colored = ~first if k > 1 else first
+    light = shade(world, surface[colored], rays.directions[met[colored]], time)
+    drop = int(k > 1)
+    colors = spread(colored, srgb_from_linear(light))[:, :, drop:].mean(2)
+    alpha = spread(colored, torch.ones_like(light[:, 0]))[:, :, drop:].mean(2)
+    labels = torch.tensor([item.label for item in world.objects], device=met.device)
+    instances = torch.tensor([world.instance(i) for i in range(len(world.objects))], device=met.device)
+    object_index = hit.object_index[met[first]]
+    return Truth(
+        rgb=(colors / alpha.clamp(min=1e-6)[..., None]).clamp(0, 1),
+        alpha=alpha,
+        depth=spread(first, hit.t[met[first]])[:, :, 0],
+        points=spread(first, surface.points[first])[:, :, 0],
+        normals=spread(first, surface.normals[first])[:, :, 0],
+        albedo=spread(first, surface.albedo[first])[:, :, 0],
+        label=spread(first, labels[object_index])[:, :, 0],
+        instance=spread(first, instances[object_index])[:, :, 0],
+    )

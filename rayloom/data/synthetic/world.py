@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import inf, pi, sin
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from rayloom.data.synthetic.composition import Bent
 from rayloom.data.synthetic.shapes import Shape, Vector
 from rayloom.data.synthetic.textures import Material
-from rayloom.geometry.transforms import so3_exp
+from rayloom.geometry.transforms import so3_exp, so3_log
 
 ZERO: Vector = (0.0, 0.0, 0.0)
 
@@ -56,8 +57,7 @@ class Object:
     def pose(self, time: float) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3"]]:
         """Rotation and position of world_from_body."""
         share = self.motion.progress(time)
-        own_turn = so3_exp(torch.tensor(self.motion.turn, dtype=torch.float64) * share)
-        rotation = so3_exp(torch.tensor(self.turn, dtype=torch.float64)) @ own_turn
+        rotation = _rotation(self.turn) @ _rotation(tuple(share * x for x in self.motion.turn))
         position = torch.tensor(self.position, dtype=torch.float64)
         return rotation, position + share * torch.tensor(self.motion.offset, dtype=torch.float64)
 
@@ -80,6 +80,12 @@ class Object:
         points = body.bend(points) if isinstance(body, Bent) else points
         rotation, position = self.pose(time)
         return points @ rotation.to(points).T + position.to(points)
+
+
+@lru_cache(maxsize=1024)
+def _rotation(turn: Vector) -> Float[Tensor, "3 3"]:
+    """The matrix of a rotation vector; kept, since each is asked for many times a picture."""
+    return so3_exp(torch.tensor(turn, dtype=torch.float64))
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,13 @@ class World:
         """Whether time changes anything."""
         return any(replace(item.motion, cycles=0.0) != Motion() for item in self.objects)
 
+    def balls(
+        self, like: Float[Tensor, "..."], time: float
+    ) -> tuple[Float[Tensor, "m 3"], Float[Tensor, " m"]]:
+        """Centres and radii of balls that hold the objects, in the dtype and on the device of a tensor."""
+        centers = torch.stack([item.pose(time)[1] for item in self.objects])
+        return centers.to(like), like.new_tensor([item.body(time).reach for item in self.objects])
+
     def instance(self, object_index: int) -> int:
         """The instance number of an object, at least 1."""
         own = self.objects[object_index].instance
@@ -162,3 +175,18 @@ class World:
         return replace(
             self, objects=tuple(replace(item, material=change(item.material)) for item in self.objects)
         )
+
+
+def group(objects: tuple[Object, ...], position: Vector, yaw: float, instance: int) -> tuple[Object, ...]:
+    """Objects turned about z together, then moved, as the parts of one thing."""
+    turn = so3_exp(torch.tensor((0.0, 0.0, yaw), dtype=torch.float64))
+    moved = []
+    for item in objects:
+        own = so3_exp(torch.tensor(item.turn, dtype=torch.float64))
+        place = turn @ torch.tensor(item.position, dtype=torch.float64) + torch.tensor(position)
+        moved.append(
+            replace(
+                item, position=tuple(place.tolist()), turn=tuple(so3_log(turn @ own).tolist()), instance=instance
+            )
+        )
+    return tuple(moved)

@@ -1,0 +1,52 @@
+"""Training a method on a world and scoring it: what most claims are made of."""
+
+from dataclasses import replace
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rayloom.data.scene import Scene
+    from rayloom.data.synthetic.rigs import Rig
+    from rayloom.data.synthetic.world import World
+    from rayloom.method import Method
+
+
+def photograph(world: "World", rig: "Rig", *, num_views: int, size: int, seed: int) -> "Scene":
+    """The scene that a method sees of a world; every 8th view is held out."""
+    from rayloom.data.prepare import prepare_scene
+    from rayloom.data.scene import DataConfig
+    from rayloom.data.synthetic.captures import make_capture
+
+    return prepare_scene(
+        make_capture(world, rig, num_views=num_views, size=size, seed=seed).capture, DataConfig()
+    )
+
+
+def trained(
+    name: str, scene: "Scene", *, preset: str, steps: int, seed: int, **settings: object
+) -> "Method[Any]":
+    """A method trained for some steps, with settings that differ from its preset."""
+    from rayloom import methods
+    from rayloom.training.config import TrainConfig
+    from rayloom.training.fit import build, fit
+
+    method_class = methods.load(name)
+    config = replace(method_class.presets[preset], **settings)
+    train_config = TrainConfig(steps=steps, seed=seed, device="cpu")
+    method = build(method_class, config, scene.info, train_config)
+    fit(method, scene, train_config)
+    return method
+
+
+def held_out_psnr(method: "Method[Any]", scene: "Scene") -> float:
+    """Mean PSNR of the held-out views."""
+    from rayloom.data.batches import scene_cameras, truth_image
+    from rayloom.metrics.images import psnr
+
+    method.eval()
+    cameras = scene_cameras(scene)
+    values = []
+    for index in scene.indices("test"):
+        truth, valid = truth_image(scene, index)
+        values.append(psnr(method.render_image(cameras.image_rays(index)).rgb.clamp(0, 1), truth, valid))
+    return fmean(values)

@@ -1,0 +1,105 @@
+"""What NeRF is claimed to show, in miniature on the scene world, each part against its absence."""
+
+from typing import TYPE_CHECKING
+
+from rayloom.claims.experiments import held_out_psnr, photograph, trained
+from rayloom.claims.records import Claim, Measurement
+
+if TYPE_CHECKING:
+    from rayloom.data.scene import Scene
+
+NETWORK = {"width": 64, "depth": 4, "rays_per_step": 512, "lr": 3e-3, "lr_final": 3e-4}
+
+
+def _compare(
+    scene: "Scene", steps: int, seed: int, with_it: dict[str, object], without: dict[str, object]
+) -> Measurement:
+    """Held-out PSNR of two settings that share everything else."""
+    scores = [
+        held_out_psnr(
+            trained("nerf", scene, preset="tiny", steps=steps, seed=seed, **NETWORK | change), scene
+        )
+        for change in (with_it, without)
+    ]
+    return Measurement(measured=scores[0] - scores[1], baseline=scores[1])
+
+
+def _positional_encoding(seed: int) -> Measurement:
+    from rayloom.data.synthetic.rigs import Dome
+    from rayloom.data.synthetic.still_life import object_world
+
+    scene = photograph(object_world(seed), Dome(), num_views=40, size=64, seed=seed)
+    points = {"num_coarse": 32, "num_fine": 32}
+    return _compare(scene, 600, seed, points | {"position_octaves": 8}, points | {"position_octaves": 0})
+
+
+def _hierarchical_sampling(seed: int) -> Measurement:
+    from rayloom.data.synthetic.rigs import Dome
+    from rayloom.data.synthetic.still_life import sparse_world
+
+    scene = photograph(sparse_world(seed), Dome(), num_views=40, size=64, seed=seed)
+    octaves = {"position_octaves": 8}
+    return _compare(
+        scene,
+        600,
+        seed,
+        octaves | {"num_coarse": 32, "num_fine": 32},
+        octaves | {"num_coarse": 64, "num_fine": 0},
+    )
+
+
+def _white_collapse(seed: int) -> Measurement:
+    """1 for a seed that escapes the empty scene, as measured with softplus and, as baseline, with ReLU."""
+    from rayloom.data.synthetic.rigs import Dome
+    from rayloom.data.synthetic.still_life import sparse_world
+
+    scene = photograph(sparse_world(0), Dome(), num_views=24, size=32, seed=0)
+    escaped = []
+    for activation in ("softplus", "relu"):
+        method = trained("nerf", scene, preset="tiny", steps=150, seed=seed, density_activation=activation)
+        escaped.append(float(held_out_psnr(method, scene) > _white_psnr(scene) + 0.5))
+    return Measurement(measured=escaped[0], baseline=escaped[1])
+
+
+def _white_psnr(scene: "Scene") -> float:
+    """Mean PSNR of pictures that show the background alone."""
+    from statistics import fmean
+
+    import torch
+
+    from rayloom.data.batches import truth_image
+    from rayloom.metrics.images import psnr
+
+    truths = [truth_image(scene, index)[0] for index in scene.indices("test")]
+    return fmean(psnr(torch.ones_like(truth), truth) for truth in truths)
+
+
+CLAIMS = (
+    Claim(
+        name="positional-encoding",
+        description="Gain of the encoding with 8 octaves over plain coordinates, still life, equal steps.",
+        threshold=1.5,
+        better="higher",
+        measure=_positional_encoding,
+        unit="dB",
+        seeds=3,
+    ),
+    Claim(
+        name="hierarchical-sampling",
+        description="Gain of 32 coarse and 32 fine points over 64 even ones, small things in a large box.",
+        threshold=0.3,
+        better="higher",
+        measure=_hierarchical_sampling,
+        unit="dB",
+        seeds=3,
+    ),
+    Claim(
+        name="no-white-collapse",
+        description="Least over seeds of escaping the empty scene with softplus(x - 1); the baseline is ReLU.",
+        threshold=1.0,
+        better="higher",
+        measure=_white_collapse,
+        statistic="min",
+        seeds=8,
+    ),
+)

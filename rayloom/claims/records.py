@@ -1,0 +1,78 @@
+"""A claim, a measurement of it, and the result that is kept."""
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Statistic = Literal["mean", "median", "min", "max"]
+Status = Literal["shown", "failed", "unverified"]
+
+STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "mean": statistics.fmean,
+    "median": statistics.median,
+    "min": min,
+    "max": max,
+}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one measuring found."""
+
+    measured: float
+    baseline: float | None = None
+    """The same figure without what the claim is about."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about a method that a number decides."""
+
+    name: str
+    """Unique within the method; lower case with dashes."""
+    description: str
+    """A sentence that says what is measured, on what, against what."""
+    threshold: float
+    better: Literal["higher", "lower"]
+    """Whether the figure must be at least or at most the threshold."""
+    measure: Callable[[int], Measurement]
+    """Measures once, from a seed."""
+    unit: str = ""
+    statistic: Statistic = "mean"
+    """What makes one figure of those of several seeds."""
+    seeds: int = 1
+    """Number of seeds that are measured unless told otherwise."""
+    long: bool = False
+    """Takes too long to be measured with the others."""
+
+    def holds(self, measured: float) -> bool:
+        """Whether a figure reaches the threshold; not-a-number never does."""
+        if math.isnan(measured):
+            return False
+        return measured >= self.threshold if self.better == "higher" else measured <= self.threshold
+
+
+@dataclass(frozen=True)
+class Result:
+    """What measuring a claim gave, or the reason why it gave nothing."""
+
+    claim: str
+    seeds: int
+    seconds: float
+    """For all seeds together."""
+    device: str
+    date: str
+    """Year-month-day."""
+    measured: float | None = None
+    baseline: float | None = None
+    reason: str = ""
+    """Why there is no figure; empty where there is one."""
+
+
+def status(claim: Claim, result: Result | None) -> Status:
+    """Shown where the kept figure reaches the threshold of today; failed claims stay in the table."""
+    if result is None:
+        return "unverified"
+    return "shown" if result.measured is not None and claim.holds(result.measured) else "failed"

@@ -1,0 +1,94 @@
+"""Which cameras film a scene, and how the frames become files; for `render`."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as PILImage
+
+from rayloom.cameras import paths
+from rayloom.cameras.camera import Cameras
+from rayloom.cameras.path_files import CameraPath, read_camera_path
+from rayloom.data.batches import scene_cameras
+from rayloom.data.scene import Scene
+from rayloom.errors import InputError
+from rayloom.method import Method
+from rayloom.metrics import pictures
+from rayloom.types import Image
+
+FPS = 30.0
+CHANNELS = ("rgb", "depth", "opacity")
+
+
+def made_path(
+    scene: Scene, name: str, num_frames: int, *, width: int | None, height: int | None, scale: float
+) -> CameraPath:
+    """An orbit, spiral or interpolation, by default as large as most photos."""
+    cameras = scene_cameras(scene)
+    photo_width, photo_height = cameras.size.mode(dim=0).values.tolist()
+    if width is None and height is None:
+        width, height = photo_width, photo_height
+    width = width or round(photo_width * (height or photo_height) / photo_height)
+    height = height or round(photo_height * width / photo_width)
+    make = {"orbit": paths.orbit, "spiral": paths.spiral, "interpolate": paths.interpolate}[name]
+    film = make(
+        cameras,
+        paths.focus_point(cameras),
+        num_frames=num_frames,
+        width=max(1, round(width / scale)),
+        height=max(1, round(height / scale)),
+        fov_rad=paths.vertical_fov(cameras),
+    )
+    return CameraPath(film, FPS)
+
+
+def held_out_path(scene: Scene, scale: float) -> CameraPath:
+    """The cameras of the held-out photos, two a second; raises InputError where there are none."""
+    indices = scene.indices("test") or scene.indices("val")
+    if not indices:
+        raise InputError("--path test", "the capture holds out no views; expected another path")
+    return CameraPath(_scaled(scene_cameras(scene)[torch.tensor(indices)], scale), 2.0)
+
+
+def path_from_file(scene: Scene, file: Path, scale: float) -> CameraPath:
+    """A camera path of the nerfstudio viewer, which speaks of the capture's own frame."""
+    near, far = float(scene.near.min()), float(scene.far.max())
+    path = read_camera_path(file, scene.raw_from_world, near=near, far=far)
+    return CameraPath(_scaled(path.cameras, scale), path.fps)
+
+
+def _scaled(cameras: Cameras, scale: float) -> Cameras:
+    size = (cameras.size / scale).round().long().clamp_min(1)
+    ratio = size / cameras.size
+    return replace(cameras, focal=cameras.focal * ratio, center=cameras.center * ratio, size=size)
+
+
+def depth_bounds(method: Method[Any], cameras: Cameras, device: torch.device) -> tuple[float, float]:
+    """The depths that the colours of all frames span, from a few frames at an eighth of the size."""
+    depths, opacities = [], []
+    for i in np.linspace(0, len(cameras) - 1, min(len(cameras), 8)).round().astype(int).tolist():
+        rays = cameras.image_rays(i).map(lambda tensor: tensor[::8, ::8].to(device))
+        image = method.render_image(rays)
+        depths.append(image.depth.flatten().cpu().numpy())
+        opacities.append(image.opacity.flatten().cpu().numpy())
+    return pictures.depth_range(np.concatenate(depths), np.concatenate(opacities))
+
+
+def write_frame(image: Image, folder: Path, name: str, bounds: tuple[float, float]) -> None:
+    """Write colour, depth and opacity of a frame as `<folder>/<channel>/<name>.png`."""
+    rgb, depth, opacity = (tensor.cpu().numpy() for tensor in (image.rgb, image.depth, image.opacity))
+    depth_frame = pictures.depth_picture(depth, opacity, *bounds)
+    frames = (pictures.eight_bit(rgb), depth_frame, pictures.opacity_picture(opacity))
+    for channel, frame in zip(CHANNELS, frames, strict=True):
+        pictures.write_png(frame, folder / channel / f"{name}.png")
+
+
+def read_frames(folder: Path, channel: str) -> Iterator[NDArray[np.uint8]]:
+    """The frames of a channel, in order."""
+    for file in sorted((folder / channel).glob("*.png")):
+        with PILImage.open(file) as picture:
+            yield np.asarray(picture)

@@ -1,0 +1,46 @@
+"""A run folder, brought back to life."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from rayloom import methods
+from rayloom.data.scene import Scene
+from rayloom.errors import InputError
+from rayloom.training import runs
+
+if TYPE_CHECKING:
+    from rayloom.method import Method
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def open_run(run: Path, data: Path | None, device: Device) -> tuple["Method[Any]", Scene]:
+    """The trained method of a run, and the scene it was trained on, read again.
+
+    `data` is where the capture lies now, if it has moved. Raises InputError if the folder is not a run,
+    if its method or settings are unknown, and if the capture is no longer the same.
+    """
+    config = runs.read_config(run)
+    # Nothing slow before the checks that can fail at once.
+    summary = methods.describe(config.method)
+    where = f"{run / runs.CONFIG}: method_config"
+    runs.decode(summary.config_class, config.method_config, where)
+
+    from rayloom.data.prepare import load_scene
+    from rayloom.training.fit import build
+    from rayloom.training.weights import load_weights
+
+    method_class = methods.load(config.method)
+    method_config = runs.decode(type(method_class.presets["default"]), config.method_config, where)
+    method = build(method_class, method_config, config.scene, replace(config.train_config, device=device))
+    load_weights(run, method)
+    scene = load_scene(data or Path(config.data), config.data_config)
+    if not np.allclose(scene.raw_from_world, config.raw_from_world, rtol=1e-4, atol=1e-6):
+        raise InputError(
+            run / runs.CONFIG,
+            f"raw_from_world: {scene.root} has changed since the run; expected the same photos and cameras",
+        )
+    return method.eval(), scene

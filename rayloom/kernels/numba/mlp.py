@@ -1,0 +1,119 @@
+"""Small networks on the CPU: the faster twin of `rayloom.kernels.mlp`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from rayloom.kernels.numba.jit import kernel
+from rayloom.kernels.numba.layers import (
+    Network,
+    backward_tile,
+    fill_network,
+    forward_tile,
+    layer_of,
+    new_network,
+)
+from rayloom.kernels.numba.products import ROWS
+from rayloom.kernels.numba.threads import num_threads, run
+from rayloom.kernels.numba.vector import fetch_add
+
+CHUNK = 256
+"""Samples per block of work."""
+
+
+def tiny_mlp(
+    x: Float[Tensor, "n inputs"], weights: Sequence[Float[Tensor, "_ _"]]
+) -> Float[Tensor, "n outputs"]:
+    """Rows through matrices with ReLU between; differentiable once, to rows and matrices."""
+    return _TinyMLP.apply(x, *weights)
+
+
+class _TinyMLP(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *weights: Tensor) -> Tensor:
+        ctx.save_for_backward(x, *weights)
+        rows = x.detach().contiguous().numpy()
+        out = np.empty((len(rows), len(weights[-1])), np.float32)
+        run(_forward, -(-len(rows) // CHUNK), _network_of(weights), rows, out)
+        return torch.from_numpy(out)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, *weights = ctx.saved_tensors
+        network, rows = _network_of(weights), x.detach().contiguous().numpy()
+        grad_rows = np.empty_like(rows)
+        grad_weights = np.zeros((num_threads(), network.offsets[-1]), np.float32)
+        blocks = -(-len(rows) // CHUNK)
+        run(_backward, blocks, network, rows, grads[0].contiguous().numpy(), grad_rows, grad_weights)
+        total = grad_weights.sum(0)
+        layers = [layer_of(total, network, i)[: len(w), : w.shape[1]] for i, w in enumerate(weights)]
+        return tuple(torch.from_numpy(np.ascontiguousarray(grad)) for grad in (grad_rows, *layers))
+
+
+def _network_of(weights: Sequence[Tensor]) -> Network:
+    network = new_network([(weight.shape[0], weight.shape[1]) for weight in weights])
+    fill_network(network, [weight.detach().numpy() for weight in weights])
+    return network
+
+
+@kernel
+def _forward(thread, counter, network, rows, out):  # noqa: ANN001, ANN202
+    """Run chunks of rows from inputs to outputs, a tile at a time."""
+    stride = network.widths.sum()
+    activations = np.zeros(ROWS * stride, np.float32)
+    while True:
+        start = fetch_add(counter, 1) * CHUNK
+        if start >= rows.shape[0]:
+            break
+        for at in range(start, min(start + CHUNK, rows.shape[0]), ROWS):
+            count = min(ROWS, rows.shape[0] - at)
+            _load(rows, at, count, activations, 0, stride)
+            forward_tile(network, activations, 0, stride)
+            _unload(activations, network.columns[-1], stride, out, at, count)
+
+
+@kernel
+def _backward(thread, counter, network, rows, grad_out, grad_rows, grad_weights):  # noqa: ANN001, ANN202
+    """Run chunks of rows from the gradient of the outputs to that of weights and inputs.
+
+    The activations are computed again: they stay in the nearest cache, whereas those of the forward
+    pass would have to travel through memory twice, which takes longer.
+    """
+    stride, width = network.widths.sum(), network.widths.max()
+    activations = np.zeros(ROWS * stride, np.float32)
+    ahead, behind = np.zeros(ROWS * width, np.float32), np.zeros(ROWS * width, np.float32)
+    outputs, inputs = network.widths[-1], network.widths[0]
+    while True:
+        start = fetch_add(counter, 1) * CHUNK
+        if start >= rows.shape[0]:
+            break
+        for at in range(start, min(start + CHUNK, rows.shape[0]), ROWS):
+            count = min(ROWS, rows.shape[0] - at)
+            _load(rows, at, count, activations, 0, stride)
+            forward_tile(network, activations, 0, stride)
+            ahead[: ROWS * outputs] = 0
+            _load(grad_out, at, count, ahead, 0, outputs)
+            result = backward_tile(network, activations, 0, stride, grad_weights[thread], ahead, behind)
+            _unload(result, 0, inputs, grad_rows, at, count)
+
+
+@kernel
+def _load(rows, at, count, tile, column, stride):  # noqa: ANN001, ANN202
+    """Copy rows into a tile; what lies beyond the last row keeps finite old values."""
+    for i in range(count):
+        for j in range(rows.shape[1]):
+            tile[i * stride + column + j] = rows[at + i, j]
+
+
+@kernel
+def _unload(tile, column, stride, rows, at, count):  # noqa: ANN001, ANN202
+    """Copy rows out of a tile."""
+    for i in range(count):
+        for j in range(rows.shape[1]):
+            rows[at + i, j] = tile[i * stride + column + j]

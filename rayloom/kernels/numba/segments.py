@@ -1,0 +1,115 @@
+"""Sums and products along rays on the CPU: the faster twins of `rayloom.kernels.segments`."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from rayloom.kernels.numba.elementary import exp, one_minus_exp
+from rayloom.kernels.numba.jit import f32, kernel
+from rayloom.kernels.numba.threads import run
+from rayloom.kernels.numba.vector import fetch_add
+
+CHUNK = 256
+"""Rays per block of work."""
+
+
+def segment_sum(
+    values: Float[Tensor, "samples *channels"], ray_index: Int[Tensor, " samples"], num_rays: int
+) -> Float[Tensor, "rays *channels"]:
+    """The sum of each ray's values."""
+    return _SegmentSum.apply(values, ray_index, num_rays)
+
+
+def packed_weights(
+    optical_depth: Float[Tensor, " samples"], ray_index: Int[Tensor, " samples"], num_rays: int
+) -> Float[Tensor, " samples"]:
+    """How much each sample adds to its pixel; differentiable once."""
+    return _PackedWeights.apply(optical_depth, ray_index, num_rays)
+
+
+class _SegmentSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, ray_index: Tensor, num_rays: int) -> Tensor:
+        ctx.save_for_backward(ray_index)
+        shape = values.shape[1:]
+        flat = values.detach().contiguous().reshape(len(values), -1 if len(values) else shape.numel()).numpy()
+        out = np.zeros((num_rays, shape.numel()), np.float32)
+        run(_sum, -(-num_rays // CHUNK), flat, _edges(ray_index, num_rays), out)
+        return torch.from_numpy(out).reshape(num_rays, *shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:
+        (ray_index,) = ctx.saved_tensors
+        return grads[0][ray_index], None, None
+
+
+class _PackedWeights(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, optical_depth: Tensor, ray_index: Tensor, num_rays: int) -> Tensor:
+        depth, edges = optical_depth.detach().contiguous().numpy(), _edges(ray_index, num_rays)
+        weights, after = np.empty_like(depth), np.empty_like(depth)
+        run(_weigh, -(-num_rays // CHUNK), depth, edges, weights, after)
+        ctx.arrays = edges, weights, after
+        return torch.from_numpy(weights)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:
+        edges, weights, after = ctx.arrays
+        grad_depth = np.empty_like(weights)
+        grad_weights = grads[0].contiguous().numpy()
+        run(_weigh_back, -(-(len(edges) - 1) // CHUNK), grad_weights, edges, weights, after, grad_depth)
+        return torch.from_numpy(grad_depth), None, None
+
+
+def _edges(ray_index: Tensor, num_rays: int) -> np.ndarray:
+    """Where each ray's samples begin, and where the last one's end."""
+    return np.searchsorted(ray_index.numpy(), np.arange(num_rays + 1))
+
+
+@kernel
+def _sum(thread, counter, values, edges, out):  # noqa: ANN001, ANN202
+    """Sum rows by ray."""
+    while True:
+        start = fetch_add(counter, 1) * CHUNK
+        if start >= out.shape[0]:
+            break
+        for ray in range(start, min(start + CHUNK, out.shape[0])):
+            for i in range(edges[ray], edges[ray + 1]):
+                for channel in range(out.shape[1]):
+                    out[ray, channel] += values[i, channel]
+
+
+@kernel
+def _weigh(thread, counter, depth, edges, weights, after):  # noqa: ANN001, ANN202
+    """Weights, and the transmittance behind each sample."""
+    num_rays = edges.shape[0] - 1
+    while True:
+        start = fetch_add(counter, 1) * CHUNK
+        if start >= num_rays:
+            break
+        for ray in range(start, min(start + CHUNK, num_rays)):
+            transmittance = f32(1)
+            for i in range(edges[ray], edges[ray + 1]):
+                weights[i] = transmittance * one_minus_exp(depth[i])
+                transmittance *= exp(-depth[i])
+                after[i] = transmittance
+
+
+@kernel
+def _weigh_back(thread, counter, grad_weights, edges, weights, after, grad_depth):  # noqa: ANN001, ANN202
+    """A sample's own light grows with its depth, and that of all samples behind it shrinks."""
+    num_rays = edges.shape[0] - 1
+    while True:
+        start = fetch_add(counter, 1) * CHUNK
+        if start >= num_rays:
+            break
+        for ray in range(start, min(start + CHUNK, num_rays)):
+            behind = f32(0)
+            for i in range(edges[ray + 1] - 1, edges[ray] - 1, -1):
+                grad_depth[i] = grad_weights[i] * after[i] - behind
+                behind += grad_weights[i] * weights[i]

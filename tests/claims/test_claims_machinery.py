@@ -1,0 +1,121 @@
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rayloom import methods
+from rayloom.claims.records import Claim, Measurement, Result, status
+from rayloom.claims.runner import device_description, measure
+from rayloom.claims.store import claims_of, read_results, write_results
+from rayloom.errors import InputError
+
+
+def claim(**changes: object) -> Claim:
+    values = {
+        "name": "sharper",
+        "description": "Gains over a blur.",
+        "threshold": 2.0,
+        "better": "higher",
+        "measure": lambda seed: Measurement(measured=float(seed), baseline=10.0 * seed),
+        "seeds": 4,
+    }
+    return Claim(**(values | changes))  # pyright: ignore[reportArgumentType]
+
+
+def result(**changes: object) -> Result:
+    values = {"claim": "sharper", "seeds": 1, "seconds": 1.5, "device": "a CPU", "date": "2031-01-31"}
+    return Result(**(values | changes))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("statistic", "measured", "baseline"),
+    [("mean", 1.5, 15.0), ("median", 1.5, 15.0), ("min", 0.0, 0.0), ("max", 3.0, 30.0)],
+)
+def test_one_figure_comes_from_the_seeds_by_the_statistic(
+    statistic: str, measured: float, baseline: float
+) -> None:
+    found = measure(claim(statistic=statistic))
+    assert (found.measured, found.baseline, found.seeds) == (measured, baseline, 4)
+
+
+def test_the_number_of_seeds_can_be_chosen() -> None:
+    seen: list[int] = []
+
+    def note(seed: int) -> Measurement:
+        seen.append(seed)
+        return Measurement(1.0)
+
+    assert measure(claim(measure=note), 2).baseline is None
+    assert seen == [0, 1]
+
+
+def test_a_measuring_that_raises_is_a_failure_with_its_reason() -> None:
+    def broken(seed: int) -> Measurement:
+        raise ZeroDivisionError(f"seed {seed}")
+
+    found = measure(claim(measure=broken))
+    assert (found.measured, found.reason) == (None, "ZeroDivisionError: seed 0")
+    assert status(claim(), found) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("better", "measured", "expected"),
+    [
+        ("higher", 2.0, "shown"),
+        ("higher", 1.9, "failed"),
+        ("lower", 2.0, "shown"),
+        ("lower", 2.1, "failed"),
+        ("higher", math.nan, "failed"),
+        ("lower", math.nan, "failed"),
+    ],
+)
+def test_the_threshold_decides(better: str, measured: float, expected: str) -> None:
+    assert status(claim(better=better), result(measured=measured)) == expected
+
+
+def test_what_was_never_measured_is_unverified() -> None:
+    assert status(claim(), None) == "unverified"
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(texts, texts, st.floats(), st.none() | st.floats(allow_nan=False))
+def test_results_read_back_as_they_were_written(
+    tmp_path_factory: pytest.TempPathFactory, reason: str, device: str, measured: float, baseline: float | None
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "nerf.toml"
+    kept = [
+        result(reason=reason, device=device, measured=None, baseline=baseline),
+        result(claim="other", measured=measured),
+    ]
+    write_results(path, kept)
+    assert repr(read_results(path)) == repr({item.claim: item for item in kept})
+
+
+def test_without_a_file_there_are_no_results(tmp_path: Path) -> None:
+    assert read_results(tmp_path / "none.toml") == {}
+
+
+@pytest.mark.parametrize("text", ["x =", "[[result]]\nclaim = 3\n", "result = 3"])
+def test_a_broken_file_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(InputError, match=r"a\.toml"):
+        read_results(tmp_path / "a.toml")
+
+
+def test_the_device_is_named_with_its_cores() -> None:
+    name, cores, word = device_description().rsplit(maxsplit=2)
+    assert name.endswith(",")
+    assert int(cores) >= 1
+    assert word == "cores"
+
+
+@pytest.mark.parametrize("method", methods.names())
+def test_claims_have_unique_names_and_say_what_they_measure(method: str) -> None:
+    claims = claims_of(method)
+    assert len({item.name for item in claims}) == len(claims)
+    for item in claims:
+        assert item.description.endswith(".")

@@ -1,0 +1,110 @@
+"""The pages that docs/generate.py makes say what the code says."""
+
+import dataclasses
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from rayloom import methods
+from rayloom.claims.records import Claim, Measurement, Result
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", PROJECT / "docs/generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def pages(generate: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    generate.write_methods(folder / "methods")
+    generate.write_reference(folder / "reference")
+    return folder
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_a_method_page_shows_citation_every_option_every_preset_and_the_source(pages: Path, name: str):
+    page = (pages / "methods" / f"{name}.md").read_text(encoding="utf-8")
+    summary = methods.describe(name)
+    assert summary.paper.title in page
+    assert f"https://arxiv.org/abs/{summary.paper.arxiv}" in page
+    for item in dataclasses.fields(summary.config_class):
+        row = re.search(
+            rf"^\| `--{item.name.replace('_', '-')}( .*)?` \| `(.*)` \| (.+) \|$", page, re.MULTILINE
+        )
+        assert row, f"{item.name} has no row with a help text"
+        assert row[2] == str(item.default) or float(row[2]) == item.default
+    for preset in summary.presets:
+        assert f"`{name}@{preset}`" in page
+    assert methods.source(name).read_text(encoding="utf-8").rstrip() in page
+
+
+def test_the_gallery_links_every_method_under_each_of_its_tags(pages: Path):
+    gallery = (pages / "methods/index.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", gallery, re.DOTALL | re.MULTILINE))
+    for name in methods.names():
+        for tag in methods.describe(name).paper.tags:
+            assert f"[{name}]({name}.md)" in sections[tag.capitalize()]
+
+
+def test_the_reference_has_the_modules_that_others_may_import(pages: Path):
+    listed = {name for page in (pages / "reference").glob("*.md") for name in modules_on(page)}
+    assert {
+        "rayloom.types",
+        "rayloom.method",
+        "rayloom.cameras.camera",
+        "rayloom.kernels.hash_grid",
+    } <= listed
+    assert not {name for name in listed if name.startswith(("rayloom.cli", "rayloom.kernels.numba"))}
+    assert "rayloom.methods.nerf" not in listed
+
+
+def modules_on(page: Path) -> list[str]:
+    return re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_a_page_of_a_method_that_is_gone_is_removed(generate: ModuleType, tmp_path: Path):
+    (tmp_path / "gone.md").write_text("# Gone\n")
+    generate.write_pages(tmp_path, {"index.md": "# Here\n"})
+    assert [path.name for path in tmp_path.iterdir()] == ["index.md"]
+
+
+CLAIM = Claim("sharp", "Sharper | than blunt.", 2.0, "higher", lambda seed: Measurement(0.0), unit="dB")
+
+
+@pytest.mark.parametrize(
+    ("result", "cells"),
+    [
+        (None, ["unverified", "", "at least 2 dB", "", "", ""]),
+        (
+            Result("sharp", 3, 9.0, "a CPU, 2 cores", "2030-01-02", measured=2.51234, baseline=0.5),
+            ["shown", "2.512 dB", "at least 2 dB", "0.5 dB", "3", "a CPU, 2 cores, 2030-01-02"],
+        ),
+        (
+            Result("sharp", 1, 9.0, "a CPU", "2030-01-02", measured=1.0),
+            ["failed", "1 dB", "at least 2 dB", "", "1", "a CPU, 2030-01-02"],
+        ),
+        (
+            Result("sharp", 1, 9.0, "a CPU", "2030-01-02", reason="ValueError: no"),
+            ["failed", "ValueError: no", "at least 2 dB", "", "1", "a CPU, 2030-01-02"],
+        ),
+    ],
+)
+def test_a_claim_is_shown_failed_or_unverified_with_its_figures(
+    generate: ModuleType, result: Result | None, cells: list[str]
+):
+    assert list(generate.claim_row(CLAIM, result)) == ["**sharp**: Sharper | than blunt.", *cells]
+
+
+def test_a_bar_in_a_cell_does_not_split_it(generate: ModuleType):
+    assert generate.table(("a",), [("x | y",)]).splitlines()[-1] == r"| x \| y |"

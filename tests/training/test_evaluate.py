@@ -1,0 +1,271 @@
+"""Evaluation of small invented methods whose scores are known."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as PILImage
+from torch import Tensor, nn
+
+from rayloom.cameras.intrinsics import CameraModel, Intrinsics
+from rayloom.data.scene import Scene
+from rayloom.errors import InputError
+from rayloom.method import Method, MethodConfig, Paper
+from rayloom.metrics.lpips import LPIPS
+from rayloom.scene_info import SceneInfo
+from rayloom.training import evaluate as evaluate_module
+from rayloom.training.evaluate import QUICK_VIEWS, ViewScores, evaluate
+from rayloom.types import Batch, Intervals, Progress, Rays, Rendering
+
+HEIGHT, WIDTH = 18, 24
+
+
+class Gradient(Method[MethodConfig]):
+    """Paints (x, y) of each pixel, which is also what the photos show, plus an error."""
+
+    paper = Paper("Invented for these tests", year=2000)
+    presets = {"default": MethodConfig(rays_per_chunk=100), "tiny": MethodConfig(rays_per_chunk=100)}
+
+    def __init__(self, config: MethodConfig, scene: SceneInfo, error: float = 0.0) -> None:
+        super().__init__(config, scene)
+        self.error = nn.Parameter(torch.tensor(error))
+        self.frozen = nn.Dropout().eval()
+
+    def render(self, rays: Rays) -> Rendering:
+        assert not self.training
+        assert (rays.camera_index == -1).all()
+        x, y = rays.pixels[:, 0] / WIDTH, rays.pixels[:, 1] / HEIGHT
+        ones = torch.ones_like(x)
+        return Rendering(
+            rgb=torch.stack([x, y, 0.5 * ones], dim=-1) + self.error,
+            opacity=ones,
+            depth=2 + x,
+            intervals=Intervals(torch.stack([rays.near, rays.far], dim=-1)),
+            weights=ones[:, None],
+            background=self.background.expand(len(ones), 3),
+        )
+
+    def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+
+def painted() -> np.ndarray:
+    """What `Gradient` paints without an error."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH] + 0.5
+    return np.stack([x / WIDTH, y / HEIGHT, np.full_like(x, 0.5)], axis=-1)
+
+
+def photo(offset: float = 0.0) -> np.ndarray:
+    """The same in eight bits, brighter by `offset`."""
+    return np.rint(255 * (painted() + offset).clip(0, 1)).astype(np.uint8)
+
+
+def decibels(image: np.ndarray) -> float:
+    """PSNR of what is painted against a photo."""
+    return float(-10 * np.log10(np.mean((painted() - image / 255) ** 2)))
+
+
+def make_scene(split: tuple[str, ...], **changes: Any) -> Scene:
+    """A capture of equal photos from one place."""
+    count = len(split)
+    camera = Intrinsics(CameraModel.PINHOLE, WIDTH, HEIGHT, 20.0, 20.0, WIDTH / 2, HEIGHT / 2)
+    scene = Scene(
+        root=Path("invented"),
+        format="blender",
+        names=tuple(f"images/{i:04d}.jpg" for i in range(count)),
+        images=(photo(),) * count,
+        ignore=(None,) * count,
+        depths=(None,) * count,
+        intrinsics=(camera,) * count,
+        world_from_camera=np.tile(np.eye(3, 4), (count, 1, 1)),
+        near=np.ones(count),
+        far=np.full(count, 4.0),
+        times=np.zeros(count),
+        split=split,  # pyright: ignore[reportArgumentType]
+        raw_from_world=np.eye(4),
+        points=None,
+        info=SceneInfo(
+            kind="object",
+            box_low=(-1.0, -1.0, -1.0),
+            box_high=(1.0, 1.0, 1.0),
+            near=1.0,
+            far=4.0,
+            background=(1.0, 1.0, 1.0),
+            has_alpha=False,
+            num_images=split.count("train"),
+        ),
+    )
+    return replace(scene, **changes)
+
+
+def gradient(scene: Scene, error: float = 0.0) -> Gradient:
+    return Gradient(Gradient.presets["tiny"], scene.info, error)
+
+
+@pytest.fixture(autouse=True)
+def no_lpips(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Tests that do not speak of LPIPS run as on a machine without its weights."""
+    if "lpips" not in request.node.name:
+        monkeypatch.setattr(evaluate_module, "load_lpips", lambda backbone: None)
+
+
+def test_scores_are_those_of_the_images_and_the_mean_is_that_of_the_scores():
+    scene = make_scene(("test", "test"), images=(photo(-0.2), photo(0.1)))
+    result = evaluate(gradient(scene), scene)
+    expected = [decibels(photo(-0.2)), decibels(photo(0.1))]
+    assert [view["psnr"] for view in result["views"]] == pytest.approx(expected, abs=1e-4)
+    assert result["mean"]["psnr"] == pytest.approx(np.mean(expected), abs=1e-4)
+
+
+def test_rounding_to_eight_bits_is_on_request_and_on_record():
+    scene = make_scene(("train", "test"))
+    plain, rounded = (evaluate(gradient(scene), scene, rounded_to_8_bit=flag) for flag in (False, True))
+    assert plain["protocol"]["rounded_to_8_bit"] is False
+    assert rounded["protocol"]["rounded_to_8_bit"] is True
+    assert plain["mean"]["psnr"] == pytest.approx(decibels(photo()), abs=1e-3)
+    assert rounded["mean"]["psnr"] == 100
+
+
+def test_renderings_are_clipped_to_what_a_screen_shows():
+    scene = make_scene(("test",), images=(np.full((HEIGHT, WIDTH, 3), 255, dtype=np.uint8),))
+    assert evaluate(gradient(scene, error=7.0), scene)["mean"]["psnr"] == 100
+
+
+@pytest.mark.parametrize(
+    ("split", "asked", "scored", "count"),
+    [
+        (("train", "val", "test"), "test", "test", 1),
+        (("train", "val", "val"), "test", "val", 2),
+        (("train", "train", "train"), "test", "train", 3),
+        (("train", "test", "test"), "val", "test", 2),
+        (("train", "val", "test"), "val", "val", 1),
+    ],
+)
+def test_a_split_without_images_is_replaced_and_the_protocol_says_so(
+    monkeypatch: pytest.MonkeyPatch, split: tuple[str, ...], asked: Any, scored: str, count: int
+):
+    scene = make_scene(split)
+    method = gradient(scene)
+    if scored == "train":
+        monkeypatch.setattr(method, "render", lambda rays: gradient_of_any_camera(method, rays))
+    protocol = evaluate(method, scene, split=asked)["protocol"]
+    assert (protocol["split_asked"], protocol["split"]) == (asked, scored)
+    assert protocol["num_views"] == protocol["num_views_in_split"] == count
+
+
+def gradient_of_any_camera(method: Gradient, rays: Rays) -> Rendering:
+    """What `Gradient` paints, also for cameras that train."""
+    return Gradient.render(method, replace(rays, camera_index=torch.full_like(rays.camera_index, -1)))
+
+
+def test_ignored_pixels_change_no_score():
+    ignore = np.zeros((HEIGHT, WIDTH), dtype=np.bool_)
+    ignore[3:9, 5:15] = True
+    spoilt = np.where(ignore[..., None], 255 - photo(), photo())
+    scene = make_scene(("test",), images=(spoilt,), ignore=(ignore,))
+    result = evaluate(gradient(scene), scene, rounded_to_8_bit=True)
+    assert result["mean"]["psnr"] == 100
+    assert result["mean"]["ssim"] == pytest.approx(1, abs=1e-9)
+    seen = evaluate(gradient(scene), replace(scene, ignore=(None,)), rounded_to_8_bit=True)
+    assert (seen["mean"]["psnr"] or 0) < 20
+
+
+def test_a_view_that_is_ignored_whole_has_no_scores_and_no_part_in_the_mean():
+    everything = np.ones((HEIGHT, WIDTH), dtype=np.bool_)
+    scene = make_scene(("test", "test"), images=(photo(), photo(0.3)), ignore=(None, everything))
+    result = evaluate(gradient(scene), scene, rounded_to_8_bit=True)
+    assert result["views"][1]["psnr"] is None
+    assert result["mean"]["psnr"] == 100
+
+
+def test_the_result_is_json_and_the_folder_holds_it_with_one_picture_per_view(tmp_path: Path):
+    scene = make_scene(("train", "test", "test"))
+    result = evaluate(gradient(scene, error=0.1), scene, out=tmp_path / "eval")
+    written = json.loads((tmp_path / "eval" / "eval.json").read_text())
+    assert written == json.loads(json.dumps(result, allow_nan=False))
+    assert list(written) == ["protocol", "mean", "views"]
+    assert list(written["mean"]) == ["psnr", "ssim", "lpips_alex", "lpips_vgg"]
+    assert [view["name"] for view in written["views"]] == ["images/0001.jpg", "images/0002.jpg"]
+    names = sorted(path.name for path in (tmp_path / "eval").iterdir())
+    assert names == ["eval.json", "view_000_0001.png", "view_001_0002.png"]
+    with PILImage.open(tmp_path / "eval" / "view_000_0001.png") as picture:
+        assert picture.width > 4 * WIDTH
+
+
+def test_views_are_reported_as_they_come():
+    scene = make_scene(("test",) * 3)
+    heard: list[tuple[str, int]] = []
+
+    def on_view(view: ViewScores, total: int) -> None:
+        heard.append((view["name"], total))
+
+    evaluate(gradient(scene), scene, on_view=on_view)
+    assert heard == [(name, 3) for name in scene.names]
+
+
+@pytest.mark.parametrize(("available", "scored"), [(2, 2), (QUICK_VIEWS, QUICK_VIEWS), (25, 4), (9, 3)])
+def test_a_quick_evaluation_takes_a_few_views_and_says_so(available: int, scored: int):
+    scene = make_scene(("test",) * available)
+    protocol = evaluate(gradient(scene), scene, quick=True)["protocol"]
+    assert (protocol["num_views"], protocol["num_views_in_split"]) == (scored, available)
+    assert protocol["lpips_alex"] is None
+
+
+def test_every_module_is_in_its_own_mode_again_also_after_a_failure():
+    scene = make_scene(("test",))
+    method = gradient(scene)
+    assert method.training
+    evaluate(method, scene)
+    assert method.training
+    assert not method.frozen.training
+    method.error.data.fill_(math.nan)
+    with pytest.raises(
+        InputError, match=r"images/0000\.jpg: the rendering holds colours that are not finite"
+    ):
+        evaluate(method, scene)
+    assert method.training
+
+
+def test_absent_weights_leave_lpips_empty(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(evaluate_module, "load_lpips", lambda backbone: None)
+    scene = make_scene(("test",))
+    result = evaluate(gradient(scene), scene)
+    assert result["views"][0]["lpips_vgg"] is None
+    assert result["mean"]["lpips_alex"] is None
+    assert result["protocol"]["lpips_vgg"] is None
+
+
+class StandIn(LPIPS):
+    """Needs no weights; the largest difference."""
+
+    def __init__(self, side: int) -> None:
+        nn.Module.__init__(self)
+        self.side = side
+
+    @property
+    def version(self) -> str:
+        return "stand-in"
+
+    @property
+    def smallest_side(self) -> int:
+        return self.side
+
+    def forward(self, rendered: Tensor, truth: Tensor) -> float:
+        return float((rendered - truth).abs().max())
+
+
+def test_lpips_is_measured_on_pictures_large_enough_for_its_backbone(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    sides = {"alex": HEIGHT + 1, "vgg": HEIGHT}
+    monkeypatch.setattr(evaluate_module, "load_lpips", lambda backbone: StandIn(sides[backbone]))
+    scene = make_scene(("test",))
+    result = evaluate(gradient(scene, error=0.1), scene, rounded_to_8_bit=True)
+    assert result["mean"]["lpips_alex"] is None
+    assert result["mean"]["lpips_vgg"] == pytest.approx(0.1, abs=1 / 255)
+    assert result["protocol"]["lpips_vgg"] == "stand-in"

@@ -1,0 +1,169 @@
+import math
+import signal
+import time
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rayloom.errors import InputError
+from rayloom.method import Method, MethodConfig, Paper
+from rayloom.training.config import TrainConfig
+from rayloom.training.loop import Optimizer, train
+from rayloom.training.records import Record
+from rayloom.types import Batch, Intervals, Progress, Rays, Rendering, SceneInfo
+from tests.methods.ball import OBJECT, BallBatches
+
+
+class OneColor(Method[MethodConfig]):
+    """Sees one colour everywhere, and notes what the loop asks of it."""
+
+    paper = Paper("One Colour", year=2031)
+    presets = {"default": MethodConfig(rays_per_step=8, lr=0.1, lr_final=0.01)}
+
+    def __init__(self, config: MethodConfig, scene: SceneInfo) -> None:
+        super().__init__(config, scene)
+        self.color = nn.Parameter(torch.zeros(3))
+        self.calls: list[tuple[str, Progress]] = []
+        self.grow_at = -1
+
+    def render(self, rays: Rays) -> Rendering:
+        n = rays.near.shape[0]
+        return Rendering(
+            rgb=self.color.expand(n, 3),
+            opacity=torch.ones(n),
+            depth=rays.near,
+            intervals=Intervals(torch.stack([rays.near, rays.far], dim=-1)),
+            weights=torch.ones(n, 1),
+            background=self.background.expand(n, 3),
+        )
+
+    def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+        self.calls.append(("losses", progress))
+        return {"red": (rendering.rgb[:, 0] - 1).square().mean(), "rest": rendering.rgb[:, 1:].square().mean()}
+
+    def before_step(self, progress: Progress) -> None:
+        self.calls.append(("before", progress))
+
+    def after_step(self, progress: Progress) -> bool:
+        self.calls.append(("after", progress))
+        return progress.step == self.grow_at
+
+
+def one_color(**changes: Any) -> OneColor:
+    return OneColor(MethodConfig(**({"rays_per_step": 8, "lr": 0.1, "lr_final": 0.01} | changes)), OBJECT)
+
+
+def test_hooks_run_in_order_and_the_fraction_follows_the_steps() -> None:
+    method = one_color()
+    train(method, BallBatches(OBJECT), TrainConfig(steps=4))
+    expected = [(call, Progress(i, i / 4)) for i in range(4) for call in ("before", "losses", "after")]
+    assert method.calls == expected
+
+
+def test_the_sum_of_the_losses_falls() -> None:
+    method = one_color()
+    train(method, BallBatches(OBJECT), TrainConfig(steps=60))
+    assert method.color[0] > 0.5
+
+
+def test_seconds_end_training_and_drive_the_fraction() -> None:
+    method = one_color()
+    outcome = train(method, BallBatches(OBJECT), TrainConfig(seconds=0.1))
+    fractions = [progress.fraction for call, progress in method.calls if call == "before"]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert 0.5 < fractions[-1] < 1
+    assert outcome.steps == len(fractions)
+    assert outcome.seconds >= 0.1
+
+
+def test_the_outcome_counts_rays_and_samples_and_the_last_record_is_complete() -> None:
+    records: list[Record] = []
+    outcome = train(one_color(), BallBatches(OBJECT), TrainConfig(steps=5), records.append)
+    assert (outcome.steps, outcome.rays, outcome.samples, outcome.interrupted) == (5, 40, 40, False)
+    assert records[-1].step == 5
+    assert records[-1].fraction == 1
+
+
+def test_a_loss_that_is_no_number_ends_training_with_its_steps() -> None:
+    method = one_color()
+    method.color.data[:] = math.nan
+    with pytest.raises(InputError, match="steps 0 to 2: the loss became nan"):
+        train(method, BallBatches(OBJECT), TrainConfig(steps=3))
+
+
+def test_ctrl_c_ends_training_after_the_step_and_keeps_what_was_learnt() -> None:
+    class Impatient(BallBatches):
+        def next(self, num_rays: int) -> Batch:
+            signal.raise_signal(signal.SIGINT)
+            return super().next(num_rays)
+
+    method = one_color()
+    before = signal.getsignal(signal.SIGINT)
+    outcome = train(method, Impatient(OBJECT), TrainConfig(steps=1000))
+    assert outcome.interrupted
+    assert outcome.steps == 1
+    assert method.color[0] > 0
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_is_not_held_back() -> None:
+    class VeryImpatient(BallBatches):
+        def next(self, num_rays: int) -> Batch:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError("not reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        train(one_color(), VeryImpatient(OBJECT), TrainConfig(steps=1000))
+
+
+def test_replaced_parameters_get_a_new_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed: list[int] = []
+    method = one_color()
+    method.grow_at = 2
+    renew = Optimizer.renew
+
+    def counted(self: Optimizer) -> None:
+        renewed.append(len(method.calls))
+        renew(self)
+
+    monkeypatch.setattr(Optimizer, "renew", counted)
+    train(method, BallBatches(OBJECT), TrainConfig(steps=5))
+    assert renewed == [0, 9]
+
+
+def test_each_group_keeps_its_own_rate_on_the_common_curve() -> None:
+    class TwoRates(OneColor):
+        def __init__(self, config: MethodConfig, scene: SceneInfo) -> None:
+            super().__init__(config, scene)
+            self.other = nn.Parameter(torch.zeros(1))
+
+        def param_groups(self) -> list[dict[str, Any]]:
+            return [{"params": [self.color]}, {"params": [self.other], "lr": 0.4, "betas": (0.5, 0.6)}]
+
+    method = TwoRates(MethodConfig(lr=0.1, lr_final=0.001), OBJECT)
+    optimizer = Optimizer(method)
+    optimizer.step(method.color.sum() + method.other.sum(), fraction=0.5)
+    assert [group["lr"] for group in optimizer.adam.param_groups] == pytest.approx([0.01, 0.04])
+    assert optimizer.adam.param_groups[1]["betas"] == (0.5, 0.6)
+
+
+def test_looks_at_held_out_views_do_not_count_as_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rayloom.training.loop.SECONDS_PER_RECORD", 0.01)
+    records: list[Record] = []
+    slow = 0.2
+
+    def look() -> float:
+        time.sleep(slow)
+        return 20.0
+
+    outcome = train(
+        one_color(), BallBatches(OBJECT), TrainConfig(seconds=0.1, eval_every=0.04), records.append, look
+    )
+    looks = [record.held_out_psnr for record in records if record.held_out_psnr is not None]
+    assert looks
+    assert set(looks) == {20.0}
+    assert outcome.seconds < slow
