@@ -67,8 +67,8 @@ class Result:
     """Year-month-day."""
     measured: float | None = None
     baseline: float | None = None
-    reason: str = ""
-    """Why there is no figure; empty where there is one."""
+    reason: str | None = None
+    """Why there is no figure; None where there is one."""
 
 
 def status(claim: Claim, result: Result | None) -> Status:

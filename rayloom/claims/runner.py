@@ -13,8 +13,7 @@ def measure(claim: Claim, num_seeds: int | None = None) -> Result:
     """The result over seeds 0, 1, ...; a measuring that raises gives a result without a figure."""
     seeds = num_seeds or claim.seeds
     began = time.perf_counter()
-    measured = baseline = None
-    reason = ""
+    measured = baseline = reason = None
     try:
         found = [claim.measure(seed) for seed in range(seeds)]
     except Exception as error:  # One broken measuring must not take the others' figures with it.

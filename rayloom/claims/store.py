@@ -35,7 +35,7 @@ def read_results(path: Path) -> dict[str, Result]:
     if not path.exists():
         return {}
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
         results = msgspec.convert(values.get("result", []), list[Result])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise InputError(path, str(error)) from error
@@ -45,14 +45,17 @@ def read_results(path: Path) -> dict[str, Result]:
 def write_results(path: Path, results: Iterable[Result]) -> None:
     """Keep results, ordered as given; raises InputError where the file cannot be written."""
     with whole_file(path) as part:
-        part.write_text("\n".join(_toml(result) for result in results))
+        part.write_text("\n".join(map(_toml, results)), encoding="utf-8")
 
 
 def _toml(result: Result) -> str:
-    values = {name: value for name, value in dataclasses.asdict(result).items() if value not in (None, "")}
+    values = {name: value for name, value in dataclasses.asdict(result).items() if value is not None}
     return "[[result]]\n" + "".join(f"{name} = {_literal(value)}\n" for name, value in values.items())
 
 
 def _literal(value: object) -> str:
-    """A number or a string in TOML; JSON's escapes are also TOML's."""
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    """A number or a string in TOML."""
+    if not isinstance(value, str):
+        return repr(value)
+    # JSON's escapes are TOML's, but for what TOML wants escaped and what it does not let be escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -103,6 +103,8 @@ def _train(name: str, preset: str, options: TrainOptions, values: MethodConfig) 
     from rayloom.training.progress import ProgressDisplay
     from rayloom.training.weights import save_weights
 
+    if options.out is not None:
+        runs.refuse_used(options.out)
     scene = load_scene(options.data, options.data_config)
     warn(scene.warnings)
     method_class = methods.load(name)

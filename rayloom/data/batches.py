@@ -83,18 +83,17 @@ class PixelBatches:
     def _batch(self, image: Int[Tensor, " n"], number: Int[Tensor, " n"]) -> Batch:
         """Pixels by their image and their number among all training pixels."""
         widths = self.widths.index_select(0, image)
-        # Full rows before an image need not be counted: only the number within the image is divided.
         within = number - self.starts.index_select(0, image)
         y = within // widths
         pixels = torch.stack([within - y * widths, y], dim=-1).float() + 0.5
-        image_there = image.to(self.device)
-        rays = self.cameras.rays(image_there, pixels.to(self.device))
+        camera = image.to(self.device)
+        rays = self.cameras.rays(camera, pixels.to(self.device))
         row = (number + self.shifts.index_select(0, image)).to(self.device)
         rgb, alpha = _composited(self.pixels.index_select(0, row), self.background)
         depth = None
         if self.depths is not None:
             z_depth = self.depths.index_select(0, number).to(self.device)
-            depth = self.cameras.t_from_z_depth(z_depth, rays.directions, image_there)
+            depth = self.cameras.t_from_z_depth(z_depth, rays.directions, camera)
         return Batch(rays=rays, rgb=rgb, alpha=alpha, depth=depth)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from rayloom.data.axes import four_rows, opencv_from_opengl
 from rayloom.data.capture import Capture, Frame, Split
-from rayloom.data.capture_files import missing_images
+from rayloom.data.capture_files import counted
 from rayloom.data.json_files import read_json
 from rayloom.data.saving import file_name, one_pinhole, save_picture, write_json
 from rayloom.data.scene import DataConfig
@@ -34,7 +34,7 @@ def load(path: Path, config: DataConfig) -> Capture:
             fields = read_json(file, FileFields)
             found, missing = read_frames(file, fields, config)
             frames += [replace(frame, split=split) for frame in found]
-            warnings += missing_images(file, missing, len(fields.frames))
+            warnings += counted(f"{file.name}: images without a file", missing, len(fields.frames))
     return Capture(
         root=root,
         format="blender",

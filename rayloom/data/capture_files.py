@@ -84,13 +84,12 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def some_of(names: Sequence[str]) -> str:
     """The first few names, for a message."""
-    listed = ", ".join(names[:3])
-    return f"{listed}, ..." if len(names) > 3 else listed
+    return ", ".join([*names[:3], "..."] if len(names) > 3 else names)
 
 
-def missing_images(source: Path, missing: Sequence[str], total: int) -> tuple[str, ...]:
-    """The warning that counts listed images without a file; nothing where all were found."""
-    if not missing:
+def counted(what: str, names: Sequence[str], total: int | None = None) -> tuple[str, ...]:
+    """A warning that counts names and shows the first few; none where there is nothing to count."""
+    if not names:
         return ()
-    verb = "has" if len(missing) == 1 else "have"
-    return (f"{source.name}: {len(missing)} of {total} images {verb} no file: {some_of(missing)}.",)
+    among = "" if total is None else f" of {total}"
+    return (f"{what}: {len(names)}{among} ({some_of(names)}).",)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rayloom.cameras.intrinsics import Intrinsics
 from rayloom.data.capture import Capture, Frame
-from rayloom.data.capture_files import LARGEST_SIDE, image_size, inside, list_images, name_below, some_of
+from rayloom.data.capture_files import LARGEST_SIDE, counted, image_size, inside, list_images, name_below
 from rayloom.data.decoding import read_header
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
@@ -34,7 +34,7 @@ def checked(capture: Capture, config: DataConfig) -> Capture:
         if count > 1:
             raise InputError(f"{capture.root}: {name}", f"listed {count} times; expected each image once")
     for frame in capture.frames:
-        _check_paths(capture.root, frame, config)
+        _check_paths(capture, frame, config)
         _check_camera(frame.intrinsics, _where(capture, frame))
     steps: tuple[Callable[[Capture], Capture], ...] = (
         _with_rigid_poses,
@@ -51,11 +51,11 @@ def _where(capture: Capture, frame: Frame) -> str:
     return f"{capture.root}: {frame.name}"
 
 
-def _check_paths(root: Path, frame: Frame, config: DataConfig) -> None:
+def _check_paths(capture: Capture, frame: Frame, config: DataConfig) -> None:
     """Refuse files that lie outside of the capture folder, behind a link for example."""
     for path in (frame.image, frame.ignore_mask, frame.depth):
         if isinstance(path, Path):
-            inside(root, os.path.relpath(path, root), f"{root}: {frame.name}", config)
+            inside(capture.root, os.path.relpath(path, capture.root), _where(capture, frame), config)
 
 
 def _check_camera(intrinsics: Intrinsics, where: str) -> None:
@@ -80,8 +80,8 @@ def _with_rigid_poses(capture: Capture) -> Capture:
         frames.append(replace(frame, raw_from_camera=pose))
         if abs(scale - 1) > _TOLERANCE:
             scaled.append(frame.name)
-    found = (f"{len(scaled)} poses had a scale in their rotation, now removed: {some_of(scaled)}.",)
-    return replace(capture, frames=tuple(frames), warnings=capture.warnings + (found if scaled else ()))
+    found = counted("Poses with a scale in their rotation, now removed", scaled)
+    return replace(capture, frames=tuple(frames), warnings=capture.warnings + found)
 
 
 def _rigid(pose: NDArray[np.float64], where: str) -> tuple[NDArray[np.float64], float]:
@@ -112,8 +112,8 @@ def _with_fitted_cameras(capture: Capture) -> Capture:
             odd.append(frame.name)
         _check_companions(frame, width, height)
         frames.append(replace(frame, intrinsics=full.resized(width, height)))
-    found = (f"{len(odd)} images are smaller than their cameras by no whole factor: {some_of(odd)}.",)
-    return replace(capture, frames=tuple(frames), warnings=capture.warnings + (found if odd else ()))
+    found = counted("Images smaller than their cameras by no whole factor", odd)
+    return replace(capture, frames=tuple(frames), warnings=capture.warnings + found)
 
 
 def _size(frame: Frame) -> tuple[int, int]:
@@ -145,12 +145,11 @@ def _check_companions(frame: Frame, width: int, height: int) -> None:
     for path in (frame.ignore_mask, frame.depth):
         if path is None:
             continue
-        found = image_size(path)
+        wide, high = image_size(path)
         # Rounding may change a side by one pixel.
-        if abs(found[0] * height - found[1] * width) > max(
-            _ASPECT_TOLERANCE * found[0] * height, width, height
-        ):
-            raise InputError(path, f"{found[0]} x {found[1]} pixels for an image of {width} x {height}")
+        slack = max(_ASPECT_TOLERANCE * wide * height, width, height)
+        if abs(wide * height - high * width) > slack:
+            raise InputError(path, f"{wide} x {high} pixels for an image of {width} x {height}")
 
 
 def _with_times_in_range(capture: Capture) -> Capture:
@@ -174,21 +173,15 @@ def _with_finite_points(capture: Capture) -> Capture:
         return capture
     finite = np.isfinite(capture.points).all(axis=1)
     lost = int((~finite).sum())
-    warning = (f"{lost} points are not finite and left out.",) if lost else ()
+    warning = (f"Points that are not finite, not used: {lost}.",) if lost else ()
     points = capture.points[finite] if finite.any() else None
     return replace(capture, points=points, warnings=capture.warnings + warning)
 
 
 def _oddities(capture: Capture) -> tuple[str, ...]:
     """Warnings about what may be right and often is not."""
-    warnings: list[str] = []
-    if len(capture.frames) == 1:
-        warnings.append("There is only one image, so none can be held out.")
-    strays = _images_without_pose(capture)
-    if strays:
-        verb = "has" if len(strays) == 1 else "have"
-        warnings.append(f"{len(strays)} images in the folder {verb} no pose: {some_of(strays)}.")
-    return tuple(warnings)
+    alone = ("There is only one image, so none can be held out.",) if len(capture.frames) == 1 else ()
+    return alone + counted("Images in the folder without a pose, not used", _images_without_pose(capture))
 
 
 def _images_without_pose(capture: Capture) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rayloom.data.capture import Capture, Frame
-from rayloom.data.capture_files import inside, missing_images, name_below
+from rayloom.data.capture_files import counted, inside, name_below
 from rayloom.data.colmap_binary import read_binary, write_binary
 from rayloom.data.colmap_model import (
     ColmapModel,
@@ -51,12 +51,13 @@ def load(path: Path, config: DataConfig) -> Capture:
             frames.append(_frame(path, file, image, model, folder))
         else:
             missing.append(image.name)
+    label = f"{folder.relative_to(path).as_posix()}: images without a file"
     return Capture(
         root=path,
         format="colmap",
         frames=tuple(sorted(frames, key=lambda frame: frame.name)),
         points=model.points,
-        warnings=missing_images(folder, missing, len(model.images)) + _other_models(folder),
+        warnings=counted(label, missing, len(model.images)) + _other_models(folder),
     )
 
 
@@ -72,10 +73,8 @@ def write_as_binary(capture: Capture, out: Path) -> None:
 
 def _prepared(capture: Capture, out: Path) -> tuple[Path, ColmapModel]:
     """The folder of the model, and the model; pictures are written on the way."""
-    numbers = {
-        camera: number
-        for number, camera in enumerate(dict.fromkeys(frame.intrinsics for frame in capture.frames), start=1)
-    }
+    cameras = dict.fromkeys(frame.intrinsics for frame in capture.frames)
+    numbers = {camera: number for number, camera in enumerate(cameras, start=1)}
     images: list[PosedImage] = []
     for frame in capture.frames:
         name = file_name(frame, "images")
@@ -120,11 +119,7 @@ def _frame(root: Path, file: Path, image: PosedImage, model: ColmapModel, folder
 
 def _other_models(folder: Path) -> tuple[str, ...]:
     """A warning where COLMAP found several separate pieces of the scene; only the first is read."""
-    others = (
-        sorted(path.name for path in folder.parent.glob("[1-9]*") if path.is_dir())
-        if folder.name == "0"
-        else []
-    )
-    return (
-        (f"{folder.parent.name} holds more models ({', '.join(others)}); only 0 is read.",) if others else ()
-    )
+    if folder.name != "0":
+        return ()
+    others = sorted(path.name for path in folder.parent.glob("[1-9]*") if path.is_dir())
+    return counted(f"Models in {folder.parent.name} beside 0, not read", others)

@@ -94,7 +94,7 @@ def _pixels(
     path, rows = draft
     try:
         _decode_all(frames, headers, sizes, rows)
-    except InputError:
+    except BaseException:
         path.unlink()
         raise
     rows.flush()

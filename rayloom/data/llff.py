@@ -79,8 +79,8 @@ def write(capture: Capture, out: Path) -> None:
     the frame nor the points tell how near and far they see.
     """
     rows: list[NDArray[np.float64]] = []
-    names = {file_name(frame, "images").replace("/", "_"): frame for frame in capture.frames}
-    for name, frame in sorted(names.items()):
+    named = [(file_name(frame, "images").replace("/", "_"), frame) for frame in capture.frames]
+    for name, frame in sorted(named, key=lambda pair: pair[0]):
         camera = frame.intrinsics
         check_simple_pinhole(camera, f"{out}: {frame.name}")
         right, down, forward, position = frame.raw_from_camera.T

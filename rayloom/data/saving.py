@@ -18,6 +18,8 @@ from rayloom.errors import InputError
 def save_picture(image: Path | NDArray[np.uint8], target: Path) -> None:
     """Write pixels, or copy a file; a file with another ending than the target is written anew."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        raise InputError(target, "two frames have names that lead to this file")
     if isinstance(image, np.ndarray):
         Image.fromarray(image).save(target)
     elif image.suffix == target.suffix:

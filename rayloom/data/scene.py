@@ -38,7 +38,7 @@ class Scene:
     format: str
     names: tuple[str, ...]
     images: tuple[NDArray[np.uint8], ...]
-    """One (h, w, c) array an image, c = 3, or 4 with straight alpha, for all; memory-mapped beyond the budget."""
+    """One (h, w, c) array an image, c 3, or 4 with straight alpha; mapped from a file beyond the budget."""
     ignore: tuple[NDArray[np.bool_] | None, ...]
     """True where a pixel must not be used; None where every pixel may."""
     depths: tuple[NDArray[np.float32] | None, ...]
@@ -60,10 +60,5 @@ class Scene:
     warnings: tuple[str, ...] = ()
 
     def indices(self, split: Split) -> tuple[int, ...]:
-        """The images of one split, in order.
-
-        Where nothing is held out, the training images stand in for the test images.
-        """
-        if split == "test" and "test" not in self.split:
-            split = "train"
+        """The images of one split, in order."""
         return tuple(i for i, s in enumerate(self.split) if s == split)

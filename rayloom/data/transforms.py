@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rayloom.data.axes import four_rows, opencv_from_opengl, pose_from_rows
 from rayloom.data.capture import Capture, Frame, Split
-from rayloom.data.capture_files import find_image, image_size, inside, missing_images, name_below, some_of
+from rayloom.data.capture_files import counted, find_image, image_size, inside, name_below
 from rayloom.data.json_files import read_json
 from rayloom.data.ply import read_points, write_points
 from rayloom.data.saving import file_name, save_picture, write_json
@@ -33,7 +33,7 @@ def load(path: Path, config: DataConfig) -> Capture:
     fields = read_json(file, FileFields)
     frames, missing = read_frames(file, fields, config)
     frames, unassigned = _with_splits(frames, fields)
-    warnings = missing_images(file, missing, len(fields.frames))
+    without_file = counted(f"{file.name}: images without a file", missing, len(fields.frames))
     return Capture(
         root=file.parent,
         format="transforms",
@@ -41,7 +41,7 @@ def load(path: Path, config: DataConfig) -> Capture:
         points=_points(file, fields, config),
         up=_up(file, fields),
         kind_hint="unbounded" if (fields.aabb_scale or 0) > 1 else None,
-        warnings=warnings + unassigned + _unused_masks(frames),
+        warnings=without_file + unassigned + _unused_masks(frames),
     )
 
 
@@ -65,6 +65,7 @@ def write(capture: Capture, out: Path) -> None:
     if capture.up is not None:
         content["up"] = capture.up.tolist()
     if capture.kind_hint == "unbounded":
+        # instant-ngp asks for a power of two; any above 1 says that there is more outside the unit cube.
         content["aabb_scale"] = 16
     if capture.points is not None:
         content["ply_file_path"] = "sparse_points.ply"
@@ -107,19 +108,17 @@ def read_frames(file: Path, fields: FileFields, config: DataConfig) -> tuple[lis
 def _frame(
     root: Path, image: Path, entry: FrameFields, fields: FileFields, *, where: str, config: DataConfig
 ) -> Frame:
-    depth_path = entry.depth_file_path or entry.depth_path
-    millimetres = entry.depth_file_path is not None and fields.integer_depth_scale is None
-    size = image_size(image)
+    depth_field = "depth_file_path" if entry.depth_file_path else "depth_path"
     return Frame(
         name=name_below(root, image),
         image=image,
-        intrinsics=intrinsics_from(entry, fields, size, where),
+        intrinsics=intrinsics_from(entry, fields, image_size(image), where),
         raw_from_camera=opencv_from_opengl(
             pose_from_rows(entry.transform_matrix, f"{where}.transform_matrix")
         ),
         ignore_mask=_companion(root, entry.mask_path, f"{where}.mask_path", config),
-        depth=_companion(root, depth_path, f"{where}.depth_file_path", config),
-        depth_unit=_MILLIMETRE if millimetres else _depth_unit(fields, where),
+        depth=_companion(root, getattr(entry, depth_field), f"{where}.{depth_field}", config),
+        depth_unit=_depth_unit(fields, where),
         time=entry.time or 0.0,
     )
 
@@ -162,9 +161,7 @@ def _with_splits(frames: list[Frame], fields: FileFields) -> tuple[list[Frame], 
     ]
     left_out = [frame.name for frame, split in assigned if split is None]
     used = [replace(frame, split=split) for frame, split in assigned if split is not None]
-    if not left_out:
-        return used, ()
-    return used, (f"{len(left_out)} images are in none of the file's splits: {some_of(left_out)}.",)
+    return used, counted("Images in none of the file's splits, not used", left_out)
 
 
 def _unused_masks(frames: Sequence[Frame]) -> tuple[str, ...]:
@@ -173,9 +170,7 @@ def _unused_masks(frames: Sequence[Frame]) -> tuple[str, ...]:
     They mark pixels to ignore in white, where `Frame.ignore_mask` has black.
     """
     found = [frame.name for frame in frames if _dynamic_mask(frame.image)]
-    if not found:
-        return ()
-    return (f"{len(found)} masks dynamic_mask_*.png (white = ignore) are not used: {some_of(found)}.",)
+    return counted("Images whose dynamic_mask_*.png (white = ignore) is not used", found)
 
 
 def _dynamic_mask(image: Path | NDArray[np.uint8]) -> bool:

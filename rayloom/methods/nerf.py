@@ -27,6 +27,7 @@ from rayloom.geometry.ndc import ndc_from_world, ndc_rays, world_t_from_ndc_t
 from rayloom.losses import photometric
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering import composite
+from rayloom.rendering.compositing import expected_depth
 from rayloom.sampling.intervals import Spacing
 from rayloom.types import Batch, Intervals, Progress, Rays, Rendering, SceneInfo
 
@@ -102,8 +103,9 @@ class NeRF(Method[NeRFConfig]):
             rendering = self.march(self.fine, rays, t, coarser=(rendering,))
         if self.scene.ndc is None:
             return rendering
-        depth = world_t_from_ndc_t(rendering.depth[..., None], world, self.scene.ndc)[..., 0]
-        return replace(rendering, depth=torch.where(rendering.opacity > 0, depth, 0))
+        # Depth in the cube is not linear in distance, so each sample is taken back before the mean.
+        t = world_t_from_ndc_t(rendering.intervals.midpoints, world, self.scene.ndc)
+        return replace(rendering, depth=expected_depth(rendering.weights, t, rendering.opacity))
 
     def march(
         self,

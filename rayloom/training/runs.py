@@ -54,13 +54,9 @@ def package_versions() -> dict[str, str]:
 
 
 def empty_folder(out: Path | None, parent: Path) -> Path:
-    """The folder `out`, or the next free one of `parent/1`, `parent/2`, ...
-
-    Raises InputError rather than using a folder that holds anything.
-    """
+    """The folder `out`, made if need be, or the next free one of `parent/1`, `parent/2`, ..."""
     if out is not None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(out, "exists and is not empty; expected a new or empty folder")
+        refuse_used(out)
         out.mkdir(parents=True, exist_ok=True)
         return out
     n = 1
@@ -71,6 +67,12 @@ def empty_folder(out: Path | None, parent: Path) -> Path:
             n += 1
         else:
             return parent / str(n)
+
+
+def refuse_used(out: Path) -> None:
+    """Raise InputError if `out` is a folder that holds anything, or a file."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(out, "exists and is not empty; expected a new or empty folder")
 
 
 def default_parent(data: Path, method: str) -> Path:

@@ -84,7 +84,11 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 @given(texts, texts, st.floats(), st.none() | st.floats(allow_nan=False))
 def test_results_read_back_as_they_were_written(
-    tmp_path_factory: pytest.TempPathFactory, reason: str, device: str, measured: float, baseline: float | None
+    tmp_path_factory: pytest.TempPathFactory,
+    reason: str,
+    device: str,
+    measured: float,
+    baseline: float | None,
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "nerf.toml"
     kept = [

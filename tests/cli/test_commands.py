@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -11,11 +12,11 @@ import pytest
 from PIL import Image
 
 from rayloom import methods
+from rayloom.claims.records import Claim, Measurement
+from rayloom.claims.store import read_results
 from rayloom.cli import claims as claims_command
 from rayloom.cli.main import COMMANDS, run
 from rayloom.cli.train import split_method, split_preset
-from rayloom.claims.records import Claim, Measurement
-from rayloom.claims.store import read_results
 from tests.cli.conftest import HAZE, SIZE, Trained
 
 SCORES = {"psnr", "ssim", "lpips_alex", "lpips_vgg"}
@@ -28,7 +29,7 @@ def json_of(args: list[str], capsys: pytest.CaptureFixture[str]) -> object:
     return json.loads(capsys.readouterr().out)
 
 
-def refusal(args: list[object], capsys: pytest.CaptureFixture[str]) -> str:
+def refusal(args: Sequence[object], capsys: pytest.CaptureFixture[str]) -> str:
     """The one line on stderr with which a command refuses bad input."""
     capsys.readouterr()
     assert run([str(arg) for arg in args]) == 2
@@ -39,8 +40,16 @@ def refusal(args: list[object], capsys: pytest.CaptureFixture[str]) -> str:
     return said.err
 
 
+def frame_sizes(video: Path) -> list[tuple[int, int]]:
+    """Width and height of every frame."""
+    with av.open(str(video), mode="r") as container:
+        return [(frame.width, frame.height) for frame in container.decode(video=0)]
+
+
 def test_the_first_help_is_quick_and_imports_nothing_heavy() -> None:
-    code = "import sys; from rayloom.cli.main import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+    code = (
+        "import sys; from rayloom.cli.main import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+    )
     seconds, said = [], None
     for _ in range(3):
         began = time.perf_counter()
@@ -56,11 +65,11 @@ def test_no_help_and_no_listing_imports_torch() -> None:
     code = f"""
 import sys
 from rayloom.cli.main import COMMANDS, run
-for args in [[name, "--help"] for name in COMMANDS] + [["train", "nerf@small", "--help"], ["train", {str(HAZE)!r}, "--help"]]:
+for words in (*COMMANDS, "train nerf@small", "train {HAZE}"):
     try:
-        run(args)
+        run([*words.split(), "--help"])
     except SystemExit as end:
-        assert end.code == 0, args
+        assert end.code == 0, words
 assert run(["methods", "--json"]) == 0
 assert run(["claims"]) == 0
 assert "torch" not in sys.modules
@@ -128,7 +137,9 @@ def test_eval_of_a_run_gives_the_scores_that_training_gave(
     assert isinstance(result, dict)
     assert set(result) == {"protocol", "mean", "views"}
     assert set(result["views"][0]) == {"name"} | SCORES
-    assert result["mean"]["psnr"] == pytest.approx(json.loads(trained.said.stdout)["eval"]["mean"]["psnr"], abs=1e-3)
+    assert result["mean"]["psnr"] == pytest.approx(
+        json.loads(trained.said.stdout)["eval"]["mean"]["psnr"], abs=1e-3
+    )
     assert run(["eval", str(trained.run), "--quiet"]) == 0
     assert capsys.readouterr().out.startswith("2 test views: PSNR ")
 
@@ -142,8 +153,7 @@ def test_render_films_an_orbit_in_three_channels(
     assert isinstance(result, dict)
     assert result["frames"] == 3
     for channel in ("rgb", "depth", "opacity"):
-        with av.open(result["videos"][channel]) as video:
-            assert [(frame.width, frame.height) for frame in video.decode(video=0)] == [(24, 24)] * 3
+        assert frame_sizes(Path(result["videos"][channel])) == [(24, 24)] * 3
         assert len(list((out / channel).glob("*.png"))) == 3
 
 
@@ -159,8 +169,7 @@ def test_render_takes_test_views_and_path_files(
         out = tmp_path / f"{Path(path).stem}.mp4"
         args = ["render", str(trained.run), "--path", path, "--scale", scale, "--out", str(out), "--quiet"]
         assert run(args) == 0
-        with av.open(out) as video:
-            assert [(frame.width, frame.height) for frame in video.decode(video=0)] == [size] * 2
+        assert frame_sizes(out) == [size] * 2
         assert "exists; expected a new file" in refusal(args, capsys)
 
 
@@ -195,7 +204,7 @@ def test_bad_input_is_told_in_one_line(
         ("raw_from_world", [[2.0, 0.0, 0.0, 0.0]] * 4, "has changed since the run"),
     ],
 )
-def test_a_run_that_does_not_fit_is_refused(
+def test_a_run_that_does_not_fit_is_refused(  # noqa: PLR0917  Fixtures and parameters go by name.
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, value: object, words: str
 ) -> None:
     copy = tmp_path / "run"

@@ -94,7 +94,9 @@ def test_a_pose_that_is_not_rigid_names_its_frame(folder: Path, axes: np.ndarray
 def test_a_scale_in_the_rotation_is_removed_and_told_of(folder: Path):
     capture = read_capture(changed(folder, 1, transform_matrix=np.diag([2.0, 2, 2, 1]).tolist()), CONFIG)
     np.testing.assert_allclose(capture.frames[1].raw_from_camera[:, :3], np.diag([1, -1, -1]), atol=1e-12)
-    assert capture.warnings == ("1 poses had a scale in their rotation, now removed: images/image_0001.png.",)
+    assert capture.warnings == (
+        "Poses with a scale in their rotation, now removed: 1 (images/image_0001.png).",
+    )
 
 
 @pytest.mark.parametrize("fields", [{"fl_x": 0}, {"fl_x": -3.0}, {"fl_y": float("inf")}])
@@ -143,7 +145,7 @@ def test_a_reduction_by_no_whole_factor_is_told_of(tmp_path: Path):
     write_capture(small_capture(large), tmp_path / "out", "transforms")
     Image.new("RGB", (160, 107)).save(tmp_path / "out" / "images" / "image_0001.png")
     (warning,) = read_capture(tmp_path / "out", CONFIG).warnings
-    assert warning == "1 images are smaller than their cameras by no whole factor: images/image_0001.png."
+    assert warning == "Images smaller than their cameras by no whole factor: 1 (images/image_0001.png)."
 
 
 @pytest.mark.parametrize("keep", [0, 1, 20])
@@ -198,7 +200,7 @@ def test_paths_to_no_image_count_as_missing(folder: Path, path: str):
     config = DataConfig(allow_outside=True)
     capture = read_capture(changed(folder, 1, file_path=path), config)
     assert len(capture.frames) == 3
-    assert "1 of 4 images has no file" in capture.warnings[0]
+    assert "images without a file: 1 of 4" in capture.warnings[0]
 
 
 def test_poses_without_images_and_images_without_poses_are_told_of(folder: Path):
@@ -206,8 +208,8 @@ def test_poses_without_images_and_images_without_poses_are_told_of(folder: Path)
     capture = read_capture(folder, CONFIG)
     assert len(capture.frames) == 3
     assert capture.warnings == (
-        "transforms.json: 1 of 4 images has no file: images/image_0002.png.",
-        "1 images in the folder has no pose: images/other.png.",
+        "transforms.json: images without a file: 1 of 4 (images/image_0002.png).",
+        "Images in the folder without a pose, not used: 1 (images/other.png).",
     )
 
 
@@ -228,7 +230,7 @@ def test_points_that_are_not_finite_are_left_out(tmp_path: Path):
     write_capture(capture, tmp_path / "out", "colmap-binary")
     again = read_capture(tmp_path / "out", CONFIG)
     assert len(points_of(again)) == 6
-    assert again.warnings == ("1 points are not finite and left out.",)
+    assert again.warnings == ("Points that are not finite, not used: 1.",)
 
 
 def test_reading_needs_no_torch():

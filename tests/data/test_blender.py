@@ -59,13 +59,13 @@ def test_a_missing_image_is_told_of_and_left_out(folder: Path):
     (folder / "train" / "image_0002.png").unlink()
     capture = read_capture(folder, CONFIG)
     assert len(capture.frames) == 3
-    assert capture.warnings == ("transforms_train.json: 1 of 4 images has no file: ./train/image_0002.",)
+    assert capture.warnings == ("transforms_train.json: images without a file: 1 of 4 (./train/image_0002).",)
 
 
 def test_without_any_image_the_error_says_what_was_listed(folder: Path):
     for image in (folder / "train").iterdir():
         image.unlink()
-    with pytest.raises(InputError, match=r"no images to use.*4 of 4 images have no file"):
+    with pytest.raises(InputError, match=r"no images to use.*images without a file: 4 of 4"):
         read_capture(folder, CONFIG)
 
 

@@ -156,14 +156,14 @@ def test_poses_without_photos_and_photos_without_poses_are_told_of(tmp_path: Pat
     capture = read_capture(tmp_path / "out", CONFIG)
     assert len(capture.frames) == 3
     first, second = capture.warnings
-    assert "1 of 4 images has no file: image_0000.png" in first
-    assert "1 images in the folder has no pose: images/new.png" in second
+    assert first == "sparse/0: images without a file: 1 of 4 (image_0000.png)."
+    assert second == "Images in the folder without a pose, not used: 1 (images/new.png)."
 
 
 def test_further_models_are_told_of(tmp_path: Path):
     write_capture(small_capture(), tmp_path / "out", "colmap-text")
     (tmp_path / "out" / "sparse" / "1").mkdir()
-    assert "only 0 is read" in read_capture(tmp_path / "out", CONFIG).warnings[0]
+    assert read_capture(tmp_path / "out", CONFIG).warnings == ("Models in sparse beside 0, not read: 1 (1).",)
 
 
 @pytest.mark.parametrize(

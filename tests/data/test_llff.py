@@ -55,7 +55,7 @@ def test_a_list_of_used_images_settles_which_ones_have_poses(folder: Path):
     (folder / "view_imgs.txt").write_text("image_0001.png\nimage_0002.png\nimage_0003.png\n")
     capture = read_capture(folder, CONFIG)
     assert len(capture.frames) == 3
-    assert capture.warnings == ("1 images in the folder has no pose: images/unused.png.",)
+    assert capture.warnings == ("Images in the folder without a pose, not used: 1 (images/unused.png).",)
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])

@@ -138,7 +138,7 @@ def test_masks_and_depth_come_from_their_fields(read: Reader, tmp_path: Path):
 def test_masks_of_instant_ngp_are_not_taken_for_photos_and_told_of(read: Reader, tmp_path: Path):
     Image.new("L", (24, 16)).save(tmp_path / "dynamic_mask_a.png")
     (warning,) = read().warnings
-    assert warning.startswith("1 masks dynamic_mask_*.png (white = ignore) are not used: a.png")
+    assert warning == "Images whose dynamic_mask_*.png (white = ignore) is not used: 1 (a.png)."
 
 
 def test_a_mask_of_another_shape_is_refused(read: Reader, tmp_path: Path):
@@ -155,7 +155,7 @@ def test_splits_come_from_lists_of_names(read: Reader):
         ("b.png", "train"),
         ("c.png", "test"),
     ]
-    assert "1 images are in none of the file's splits: d.png." in capture.warnings
+    assert "Images in none of the file's splits, not used: 1 (d.png)." in capture.warnings
     only_test = read([{}] * 4, test_filenames=["c.png"])
     assert [frame.split for frame in only_test.frames] == ["train", "train", "test", "train"]
 
@@ -209,7 +209,7 @@ def test_the_fox_has_50_of_67_images_and_one_warning(shared_data):
     capture = read_capture(shared_data("fox"), CONFIG)
     assert len(capture.frames) == 50
     (warning,) = capture.warnings
-    assert warning.startswith("transforms.json: 17 of 67 images have no file: images/0005.jpg")
+    assert warning.startswith("transforms.json: images without a file: 17 of 67 (images/0005.jpg, ")
     camera = capture.frames[0].intrinsics
     assert camera.model == CameraModel.OPENCV
     assert (camera.width, camera.height, camera.k2) == (540, 960, -0.0805099)

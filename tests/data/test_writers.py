@@ -139,6 +139,14 @@ def test_names_in_folders_stay_apart(tmp_path: Path):
         )
 
 
+def test_names_that_lead_to_one_file_are_refused(tmp_path: Path):
+    capture = small_capture(num_images=2)
+    names = ("images/a.png", "a.png")
+    frames = tuple(replace(frame, name=name) for frame, name in zip(capture.frames, names, strict=True))
+    with pytest.raises(InputError, match=r"a\.png: two frames"):
+        write_capture(replace(capture, frames=frames), tmp_path / "out", "llff")
+
+
 def test_a_folder_with_files_is_never_written_to(tmp_path: Path):
     (tmp_path / "mine.txt").write_text("kept")
     with pytest.raises(InputError, match="nothing is overwritten"):

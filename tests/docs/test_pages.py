@@ -2,21 +2,29 @@
 
 import dataclasses
 import importlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from rayloom.cli.main import COMMANDS
+from rayloom.cli.main import COMMANDS, run
 from rayloom.data.scene import DataConfig
+from rayloom.metrics.protocol import Protocol
+from rayloom.training.evaluate import EvalResult, Scores
+from rayloom.training.records import Outcome
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def page(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
+
+
+def section(command: str) -> str:
+    return page("cli.md").split(f"\n## rayloom {command}\n")[1].split("\n## ")[0]
 
 
 def test_every_command_has_a_section():
@@ -26,11 +34,35 @@ def test_every_command_has_a_section():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_section_is_one_of_the_command(command: str):
-    section = page("cli.md").split(f"\n## rayloom {command}\n")[1].split("\n## ")[0]
     module = importlib.import_module(f"rayloom.cli.{command}")
     (options,) = (value for name, value in vars(module).items() if name == f"{command.capitalize()}Options")
-    mentioned = set(re.findall(r"--([a-z][a-z-]*)", section))
+    mentioned = set(re.findall(r"--([a-z][a-z-]*)", section(command)))
     assert mentioned <= set(option_names(options)) | {"help"}
+
+
+def example(command: str) -> Any:
+    (block,) = re.findall(r"^```json\n(.*?)^```", section(command), re.DOTALL | re.MULTILINE)
+    return json.loads(block)
+
+
+def test_the_example_of_train_has_the_fields_of_an_outcome():
+    outcome = {item.name for item in dataclasses.fields(Outcome)} - {"interrupted"}
+    assert set(example("train")) == {"run", "method", "peak_memory_mb", "eval"} | outcome
+
+
+def test_the_example_of_eval_has_the_fields_of_the_protocol_and_the_scores():
+    shown = example("eval")
+    assert set(shown) == set(get_type_hints(EvalResult))
+    assert set(shown["protocol"]) == {item.name for item in dataclasses.fields(Protocol)}
+    assert set(shown["mean"]) == set(get_type_hints(Scores))
+    assert set(shown["views"][0]) == set(get_type_hints(Scores)) | {"name"}
+
+
+@pytest.mark.parametrize("command", ["methods", "claims"])
+def test_the_example_of_a_list_has_the_fields_of_the_list(command: str, capsys: pytest.CaptureFixture[str]):
+    assert run([command, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert set(example(command)[0]) == set(printed[0])
 
 
 def option_names(options: type) -> Iterator[str]:

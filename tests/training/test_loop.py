@@ -41,7 +41,10 @@ class OneColor(Method[MethodConfig]):
 
     def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
         self.calls.append(("losses", progress))
-        return {"red": (rendering.rgb[:, 0] - 1).square().mean(), "rest": rendering.rgb[:, 1:].square().mean()}
+        return {
+            "red": (rendering.rgb[:, 0] - 1).square().mean(),
+            "rest": rendering.rgb[:, 1:].square().mean(),
+        }
 
     def before_step(self, progress: Progress) -> None:
         self.calls.append(("before", progress))

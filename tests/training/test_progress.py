@@ -9,7 +9,9 @@ from rayloom.training.records import Record
 def shown(*, terminal: bool, quiet: bool = False) -> str:
     """What a display writes during a run of twelve seconds with a record a second."""
     file = io.StringIO()
-    with ProgressDisplay(quiet=quiet, console=Console(file=file, force_terminal=terminal, width=200)) as display:
+    with ProgressDisplay(
+        quiet=quiet, console=Console(file=file, force_terminal=terminal, width=200)
+    ) as display:
         for second in range(1, 13):
             display.update(
                 Record(

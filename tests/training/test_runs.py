@@ -1,7 +1,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -9,6 +8,7 @@ import torch
 from rayloom import __version__
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
+from rayloom.scene_info import SceneInfo
 from rayloom.training.config import TrainConfig
 from rayloom.training.records import Record
 from rayloom.training.runs import (
@@ -41,7 +41,7 @@ CONFIGURED = RunConfig(
 
 
 @pytest.mark.parametrize("scene", [OBJECT, FORWARD])
-def test_a_config_reads_back_as_it_was_written(tmp_path: Path, scene: Any) -> None:  # noqa: ANN401
+def test_a_config_reads_back_as_it_was_written(tmp_path: Path, scene: SceneInfo) -> None:
     config = replace(CONFIGURED, scene=scene)
     write_config(tmp_path, config)
     assert read_config(tmp_path) == config
@@ -127,7 +127,9 @@ def test_runs_go_by_capture_and_method(tmp_path: Path) -> None:
     capture.mkdir()
     (capture / "transforms.json").touch()
     assert default_parent(capture, "nerf") == Path("outputs/my.fox/nerf")
-    assert default_parent(capture / "transforms.json", "ideas/haze_nerf.py") == Path("outputs/my.fox/haze_nerf")
+    assert default_parent(capture / "transforms.json", "ideas/haze_nerf.py") == Path(
+        "outputs/my.fox/haze_nerf"
+    )
 
 
 def test_weights_of_another_method_are_refused_by_name(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from rayloom.data.synthetic.crossings import T_MIN, ball_interval, first_ahead, 
 
 Vector = tuple[float, float, float]
 
-_MAX_STEPS = 40
-_NEAR = 0.05
+_MAX_STEPS = 48
+_NEAR = 0.03
+"""Share of the reach."""
 
 
 class Shape(ABC):
@@ -286,8 +287,8 @@ def sphere_trace(
     slope = -torch.ones_like(t)
     for _ in range(_MAX_STEPS):
         # Only close to the surface is the last slope a guide to where the distance will vanish.
-        secant = (distance < _NEAR * shape.reach) & (slope < -_NEAR)
-        step = torch.where(secant, -distance / slope, distance)
+        secant = (distance < _NEAR * shape.reach) & (slope < 0)
+        step = torch.where(secant, distance / (-slope).clamp(min=0.25), distance)
         t = t + step
         before, distance = distance, side * shape.distance(points + t[:, None] * directions)
         slope = (distance - before) / torch.where(step == 0, 1, step)

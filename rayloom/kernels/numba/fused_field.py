@@ -22,7 +22,7 @@ from rayloom.kernels.numba.layers import Network, forward_tile
 from rayloom.kernels.numba.stepping import lattice_range, march_on, ray_in_box
 
 NUM_HARMONICS = 16
-MAX_LOG_DENSITY = 15.0
+MAX_LOG_DENSITY = 12.0
 """Beyond it exp(features[0]) stays constant: matter so dense is opaque at any step."""
 FULL = 416
 """Samples at which a chunk takes no more rays: its activations fill half of a near cache of 1 MB."""
@@ -38,7 +38,7 @@ class Field(NamedTuple):
     density: Network
     color: Network
     codes: np.ndarray
-    """One row for each image; no columns where there are no codes."""
+    """One row for each image, and their mean as the last row; no columns where there are no codes."""
     contracted: bool
     """Whether the grid covers all space, contracted into twice the box, or the box alone."""
 
@@ -53,7 +53,7 @@ class RayArrays(NamedTuple):
     first: np.ndarray
     count: np.ndarray
     code: np.ndarray
-    """Row of the codes; a negative one stands for a code of zeros."""
+    """Row of the codes; a negative one stands for their mean."""
     background: np.ndarray
 
 
@@ -180,8 +180,9 @@ def write_view(field, chunk, sample, code):  # noqa: ANN001, ANN201
     at = sample * stride_of(field) + field.density.columns[-1] + field.density.widths[-1]
     for i in range(NUM_HARMONICS):
         chunk.activations[at + i] = chunk.harmonics[i]
+    row = code if code >= 0 else field.codes.shape[0] - 1
     for i in range(field.codes.shape[1]):
-        chunk.activations[at + NUM_HARMONICS + i] = field.codes[code, i] if code >= 0 else f32(0)
+        chunk.activations[at + NUM_HARMONICS + i] = field.codes[row, i]
 
 
 @kernel

@@ -1,0 +1,212 @@
+"""The fused engine for fields of the loom family: a hash grid, two networks, and optional image codes.
+
+    fused = FusedField(layout, table, density_weights, color_weights, codes, contracted=False)
+    report = fused.accumulate(rays, rgb, background, space, jitter)
+    fused.adam_step(step, rates)
+
+The parameters stay in the torch tensors that are given; the kernels see them through numpy. Rays and
+losses mean what they mean in the composed form of the method: `march`, `hash_grid`, `tiny_mlp` and
+`composite_packed`, with the samples cut off where less than `stop` of the light is left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rayloom.kernels.hash_grid import HashGridLayout
+from rayloom.kernels.marching import StepRule
+from rayloom.kernels.numba.adam import adam_step
+from rayloom.kernels.numba.fused_field import NUM_HARMONICS, Field, Path, RayArrays
+from rayloom.kernels.numba.fused_render import BLOCK_POINTS, BLOCK_RAYS, density_at, render_rays
+from rayloom.kernels.numba.fused_step import Gradients, Target, train_rays
+from rayloom.kernels.numba.grid_tiles import levels_of
+from rayloom.kernels.numba.jit import f32
+from rayloom.kernels.numba.layers import Network, fill_network, layer_of, new_network
+from rayloom.kernels.numba.marching import lattice
+from rayloom.kernels.numba.stepping import Cells, Rule, cells_of, rule_of
+from rayloom.kernels.numba.threads import num_threads, run
+from rayloom.kernels.occupancy import OccupancyBits
+from rayloom.types import Rays
+
+MAX_TRAINING_THREADS = 8
+"""Each thread has gradient tables of its own; beyond this many, summing them takes longer than it saves."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where rays go. The hash grid covers the innermost box of `occupancy`, or contracts all space by it."""
+
+    occupancy: OccupancyBits
+    step: StepRule
+    limit: int = 1024
+    """Samples of a ray at most."""
+    stop: float = 1e-3
+    """Transmittance below which a ray ends."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one pass over rays did."""
+
+    loss: float
+    """Mean over rays and channels of e², or of delta (2 |e| - delta) where |e| > delta."""
+    num_samples: int
+    """Samples that were seen: those with a colour and a gradient."""
+    num_asked: int
+    """Samples whose density was asked."""
+
+
+@dataclass(frozen=True)
+class AdamRule:
+    """Adam's settings; only rows with a gradient change."""
+
+    lr: float
+    betas: tuple[float, float] = (0.9, 0.99)
+    eps: float = 1e-15
+
+
+class FusedField:
+    """Trains and renders one field; holds its gradients and Adam's moments."""
+
+    def __init__(
+        self,
+        layout: HashGridLayout,
+        table: Float[Tensor, "rows features"],
+        density_weights: Sequence[Float[Tensor, "_ _"]],
+        color_weights: Sequence[Float[Tensor, "_ _"]],
+        codes: Float[Tensor, "images width"] | None = None,
+        *,
+        contracted: bool,
+    ) -> None:
+        codes = torch.zeros(0, 0) if codes is None else codes
+        self.layout, self.contracted = layout, contracted
+        self.table = _view(table)
+        self.weights = [_view(weight) for weight in (*density_weights, *color_weights)]
+        self.codes = _view(codes)
+        shapes = [(weight.shape[0], weight.shape[1]) for weight in self.weights]
+        self.num_density = len(density_weights)
+        self.density = new_network(shapes[: self.num_density])
+        features = int(self.density.columns[-1])
+        self.color = new_network(shapes[self.num_density :], features)
+        _check(layout, self.density, self.color, shapes, self.codes.shape[1])
+        self.moments = [np.zeros((2, *p.shape), np.float32) for p in (self.table, *self.weights, self.codes)]
+        self.grads = _new_gradients(min(num_threads(), MAX_TRAINING_THREADS), self)
+
+    def accumulate(
+        self,
+        rays: Rays,
+        rgb: Float[Tensor, "rays 3"],
+        background: Float[Tensor, "rays 3"],
+        space: Space,
+        jitter: Float[Tensor, " rays"],
+        *,
+        delta: float = 3e38,
+    ) -> Report:
+        """Add the gradient of the mean loss over the rays to the gradients; each ray's code is its camera's."""
+        arrays = _ray_arrays(rays, background, space.step, jitter)
+        target = Target(_view(rgb), f32(delta), f32(1 / max(rgb.numel(), 1)))
+        self.grads.sums[:] = 0
+        cells, rule, path = _space_arrays(space)
+        blocks = min(-(-len(arrays.first) // BLOCK_RAYS), len(self.grads.sums))
+        run(train_rays, blocks, arrays, target, cells, rule, path, self._field(), self.grads)
+        loss, seen, asked = self.grads.sums.sum(0)
+        return Report(float(loss), int(seen), int(asked))
+
+    def adam_step(self, step: int, rule: AdamRule) -> None:
+        """Step `step` (from 1) of Adam on all parameters; leaves the gradients at zero."""
+        settings = (step, rule.lr, rule.betas, rule.eps)
+        threads = len(self.grads.sums)
+        rows = self.grads.table.reshape(threads, *self.table.shape)
+        adam_step(self.table, *self.moments[0], rows, *settings, clear=True)
+        for param, moments, grad in zip(self.weights, self.moments[1:-1], self._weight_grads(), strict=True):
+            adam_step(param, *moments, grad[None], *settings, clear=False)
+        if self.codes.size:
+            adam_step(self.codes, *self.moments[-1], self.grads.codes, *settings, clear=True)
+        self.grads.density[:] = 0
+        self.grads.color[:] = 0
+
+    def gradients(self) -> list[Tensor]:
+        """The gradients that wait for Adam: of the table, the density weights, the colour weights, the codes."""
+        table = self.grads.table.sum(0).reshape(self.table.shape)
+        return [torch.from_numpy(g) for g in (table, *self._weight_grads(), self.grads.codes.sum(0))]
+
+    def render(
+        self, rays: Rays, background: Float[Tensor, "rays 3"], space: Space, jitter: Float[Tensor, " rays"]
+    ) -> tuple[Float[Tensor, "rays 3"], Float[Tensor, " rays"], Float[Tensor, " rays"]]:
+        """Colour over the background, opacity, and expected distance, 0 where nothing was met."""
+        arrays = _ray_arrays(rays, background, space.step, jitter)
+        out = np.zeros((len(arrays.first), 5), np.float32)
+        cells, rule, path = _space_arrays(space)
+        run(render_rays, -(-len(out) // BLOCK_RAYS), arrays, cells, rule, path, self._field(), out)
+        result = torch.from_numpy(out)
+        return result[:, :3], result[:, 3], result[:, 4]
+
+    def density_at(self, points: Float[Tensor, "n 3"], space: Space) -> Float[Tensor, " n"]:
+        """Density at world points."""
+        out = np.empty(len(points), np.float32)
+        cells, _, path = _space_arrays(space)
+        run(density_at, -(-len(out) // BLOCK_POINTS), _view(points), cells, path, self._field(), out)
+        return torch.from_numpy(out)
+
+    def _field(self) -> Field:
+        """The parameters as they are now."""
+        fill_network(self.density, self.weights[: self.num_density])
+        fill_network(self.color, self.weights[self.num_density :])
+        mean = self.codes.mean(0, keepdims=True) if len(self.codes) else self.codes
+        return Field(
+            self.table.reshape(-1), levels_of(self.layout), self.density, self.color,
+            np.concatenate([self.codes, mean]), self.contracted,
+        )  # fmt: skip
+
+    def _weight_grads(self) -> list[np.ndarray]:
+        """Gradients of the weights, summed over threads, in the shapes of the weights."""
+        pairs = [(self.grads.density.sum(0), self.density)] * self.num_density
+        pairs += [(self.grads.color.sum(0), self.color)] * (len(self.weights) - self.num_density)
+        grads: list[np.ndarray] = []
+        for index, (weight, (flat, network)) in enumerate(zip(self.weights, pairs, strict=True)):
+            layer = index if index < self.num_density else index - self.num_density
+            full = layer_of(flat, network, layer)
+            grads.append(np.ascontiguousarray(full[: weight.shape[0], : weight.shape[1]]))
+        return grads
+
+
+def _check(
+    layout: HashGridLayout, density: Network, color: Network, shapes: list[tuple[int, int]], code_width: int
+) -> None:
+    """The widths that lie side by side in a row of activations have no room for padding."""
+    assert density.widths[0] == shapes[0][1] == layout.num_channels, "the encoding fills whole vectors"
+    assert density.widths[-1] == density.outputs[-1], "the features fill whole vectors"
+    inputs = density.widths[-1] + NUM_HARMONICS + code_width
+    assert color.widths[0] == inputs, "the colour network sees features, harmonics and code"
+    assert color.outputs[-1] == 3, "the colour network gives rgb"
+
+
+def _new_gradients(threads: int, fused: FusedField) -> Gradients:
+    return Gradients(
+        np.zeros((threads, fused.table.size), np.float32),
+        np.zeros((threads, fused.density.offsets[-1]), np.float32),
+        np.zeros((threads, fused.color.offsets[-1]), np.float32),
+        np.zeros((threads, *fused.codes.shape), np.float32),
+        np.zeros((threads, 3)),
+    )
+
+
+def _ray_arrays(rays: Rays, background: Tensor, step: StepRule, jitter: Tensor) -> RayArrays:
+    first, count = lattice(rays.near, rays.far, step, jitter)
+    code = rays.camera_index.long().contiguous().numpy()
+    origins, directions, views = (_view(t) for t in (rays.origins, rays.directions, rays.view_directions))
+    return RayArrays(origins, directions, views, first, count, code, _view(background))
+
+
+def _space_arrays(space: Space) -> tuple[Cells, Rule, Path]:
+    return cells_of(space.occupancy), rule_of(space.step), Path(space.limit, f32(space.stop))
+
+
+def _view(tensor: Tensor) -> np.ndarray:
+    """The tensor's own memory as float32 on the CPU, C order."""
+    assert tensor.dtype == torch.float32, "the fused kernels compute in float32"
+    return tensor.detach().contiguous().numpy()

@@ -1,0 +1,178 @@
+"""One optimisation step in one kernel: rays in, gradients out, nothing in between written to memory.
+
+Threads take rays from a counter and fill a chunk: march, encode, density, stop where it is dark. A
+full chunk is coloured, composited, compared with the photos and run backward, and its gradients are
+added to tables of the thread's own, which Adam sums, applies and clears.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rayloom.kernels.numba.fused_field import (
+    FULL,
+    MAX_LOG_DENSITY,
+    MAX_RAYS,
+    NUM_HARMONICS,
+    color_chunk,
+    new_chunk,
+    stride_of,
+    trace,
+)
+from rayloom.kernels.numba.grid_tiles import TILE, scatter_tile
+from rayloom.kernels.numba.jit import f32, kernel
+from rayloom.kernels.numba.layers import backward_tile
+from rayloom.kernels.numba.vector import fetch_add
+
+BLOCK_RAYS = 128
+
+
+class Gradients(NamedTuple):
+    """One row for each thread."""
+
+    table: np.ndarray
+    density: np.ndarray
+    color: np.ndarray
+    codes: np.ndarray
+    sums: np.ndarray
+    """Loss, visible samples, samples whose density was asked."""
+
+
+class Target(NamedTuple):
+    """What the rays should show, and how a difference e counts: e² up to delta, delta (2 |e| - delta) beyond."""
+
+    rgb: np.ndarray
+    delta: np.float32
+    scale: np.float32
+    """Weight of a channel of a ray in the loss."""
+
+
+class Backward(NamedTuple):
+    """Working memory of the backward pass of one thread."""
+
+    color: np.ndarray
+    """Gradient of the raw colours, a row of padded outputs for each sample of the chunk."""
+    density: np.ndarray
+    """Gradient of the raw density."""
+    features: np.ndarray
+    """Gradient of the features of one tile."""
+    ahead: np.ndarray
+    behind: np.ndarray
+
+
+@kernel
+def train_rays(thread, counter, rays, target, cells, rule, path, field, grads):  # noqa: ANN001, ANN201, PLR0917
+    """Loss and gradients of all rays."""
+    chunk = new_chunk(field, path)
+    work = _new_backward(field, path)
+    total, slot = rays.first.shape[0], 0
+    while True:
+        start = fetch_add(counter, 1) * BLOCK_RAYS
+        if start >= total:
+            break
+        for index in range(start, min(start + BLOCK_RAYS, total)):
+            if slot == MAX_RAYS or chunk.begin[slot] >= FULL:
+                _learn(thread, slot, rays, target, field, chunk, work, grads)
+                slot = 0
+            grads.sums[thread, 2] += trace(index, slot, rays, cells, rule, path, field, chunk)
+            slot += 1
+    _learn(thread, slot, rays, target, field, chunk, work, grads)
+
+
+@kernel
+def _new_backward(field, path):  # noqa: ANN001, ANN202
+    room, outputs = FULL + path.limit + 2 * TILE, field.color.widths[-1]
+    width = TILE * max(field.color.widths.max(), field.density.widths.max())
+    return Backward(
+        np.zeros(room * outputs, np.float32), np.zeros(room, np.float32),
+        np.zeros(width, np.float32), np.zeros(width, np.float32), np.zeros(width, np.float32),
+    )  # fmt: skip
+
+
+@kernel
+def _learn(thread, num_rays, rays, target, field, chunk, work, grads):  # noqa: ANN001, ANN202, PLR0917
+    """Colour, compare and go backward with the first rays of a chunk."""
+    samples = chunk.begin[num_rays]
+    color_chunk(field, chunk, samples)
+    for slot in range(num_rays):
+        grads.sums[thread, 0] += _compare(slot, rays, target, field, chunk, work)
+    grads.sums[thread, 1] += samples
+    outputs = field.color.widths[-1]
+    # The last tile may reach over the last sample, into rows of an earlier chunk.
+    work.color[samples * outputs : (samples + TILE) * outputs] = 0
+    work.density[samples : samples + TILE] = 0
+    slot = 0
+    for at in range(0, samples, TILE):
+        slot = _backward(thread, at, min(TILE, samples - at), slot, rays, field, chunk, work, grads)
+
+
+@kernel
+def _compare(slot, rays, target, field, chunk, work):  # noqa: ANN001, ANN202
+    """Loss of one ray, and its gradient with respect to raw colours and raw densities."""
+    begin, end, ray = chunk.begin[slot], chunk.begin[slot + 1], chunk.ray[slot]
+    stride, outputs = stride_of(field), field.color.widths[-1]
+    column, raw = field.color.columns[-1], field.density.columns[-1]
+    left = chunk.after[end - 1] if end > begin else f32(1)
+    loss_r, slope_r = _judge(ray, 0, begin, end, left, rays, target, field, chunk)
+    loss_g, slope_g = _judge(ray, 1, begin, end, left, rays, target, field, chunk)
+    loss_b, slope_b = _judge(ray, 2, begin, end, left, rays, target, field, chunk)
+    slopes = (slope_r, slope_g, slope_b)
+    # What shines from behind a sample is lost to it: the background, then sample after sample.
+    behind = f32(0)
+    for channel in range(3):
+        behind += left * rays.background[ray, channel] * slopes[channel]
+    for i in range(end - 1, begin - 1, -1):
+        seen = f32(0)
+        for channel in range(3):
+            rgb = chunk.activations[i * stride + column + channel]
+            seen += rgb * slopes[channel]
+            work.color[i * outputs + channel] = chunk.weights[i] * slopes[channel] * rgb * (f32(1) - rgb)
+        width = chunk.ends[i] - chunk.starts[i]
+        free = chunk.activations[i * stride + raw] <= f32(MAX_LOG_DENSITY)
+        slope = (chunk.after[i] * seen - behind) * width * chunk.density[i]
+        work.density[i] = slope if free else f32(0)
+        behind += chunk.weights[i] * seen
+    return loss_r + loss_g + loss_b
+
+
+@kernel
+def _judge(ray, channel, begin, end, left, rays, target, field, chunk):  # noqa: ANN001, ANN202
+    """Loss of one channel of a ray, and its slope."""
+    stride, column = stride_of(field), field.color.columns[-1] + channel
+    value = left * rays.background[ray, channel]
+    for i in range(begin, end):
+        value += chunk.weights[i] * chunk.activations[i * stride + column]
+    error = value - target.rgb[ray, channel]
+    small = min(abs(error), target.delta)
+    slope = f32(2) * target.scale * small
+    return target.scale * small * (f32(2) * abs(error) - small), slope if error > f32(0) else -slope
+
+
+@kernel
+def _backward(thread, at, count, slot, rays, field, chunk, work, grads):  # noqa: ANN001, ANN202
+    """From the gradients of one tile of samples to those of all parameters; give its last ray."""
+    stride, outputs = stride_of(field), field.color.widths[-1]
+    for i in range(TILE * outputs):
+        work.ahead[i] = work.color[at * outputs + i]
+    view = backward_tile(
+        field.color, chunk.activations, at * stride, stride, grads.color[thread], work.ahead, work.behind
+    )
+    inputs, features = field.color.widths[0], field.density.widths[-1]
+    for i in range(TILE):
+        for j in range(features):
+            work.features[i * features + j] = view[i * inputs + j]
+        work.features[i * features] += work.density[at + i]
+    for i in range(count if field.codes.shape[1] > 0 else 0):
+        while chunk.begin[slot + 1] <= at + i:
+            slot += 1
+        code = rays.code[chunk.ray[slot]]
+        for j in range(field.codes.shape[1]):
+            grads.codes[thread, code, j] += view[i * inputs + features + NUM_HARMONICS + j]
+    place = backward_tile(
+        field.density, chunk.activations, at * stride, stride, grads.density[thread], work.features, work.behind
+    )
+    scatter_tile(
+        chunk.x, chunk.y, chunk.z, at, count, grads.table[thread], field.levels, chunk.corners,
+        place, 0, field.density.widths[0],
+    )  # fmt: skip
+    return slot
