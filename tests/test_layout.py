@@ -31,7 +31,7 @@ CROSS_CUTTING = {
 # What `rayloom --help`, `rayloom inspect`, lists and errors in arguments need.
 QUICK_MODULES = [
     *("rayloom", "rayloom.errors", "rayloom.scene_info", "rayloom.paper", "rayloom.pretrained"),
-    *("rayloom.cameras.intrinsics", "rayloom.data.capture", "rayloom.data.scene", "rayloom.data.detect"),
+    *("rayloom.cameras.intrinsics", "rayloom.data.capture", "rayloom.data.scene", "rayloom.data.formats.detect"),
     *("rayloom.data.prepare", "rayloom.data.inspection", "rayloom.methods", "rayloom.claims"),
     *("rayloom.training.config", "rayloom.training.runs", "rayloom.cli"),
 ]

@@ -47,7 +47,7 @@ def run(args: list[str]) -> int:
     options = parse(WorldOptions, "world", "Make a capture of an invented scene.", args)
     refuse_used(options.out)
     from rayloom.data.synthetic.captures import make_capture
-    from rayloom.data.writers import write_capture
+    from rayloom.data.formats.writers import write_capture
 
     note(f"photographing {options.views} views of {options.size} x {options.size}")
     world, rig = _world(options.kind, options.seed)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from rayloom.cameras.camera import Cameras
-from rayloom.data.images import flat_pixels
+from rayloom.data.pixels.images import flat_pixels
 from rayloom.data.scene import Scene
 from rayloom.types import Batch
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rayloom.cameras.intrinsics import CameraModel
-from rayloom.data.bounds import UNBOUNDED_FAR
-from rayloom.data.orientation import scale_of
+from rayloom.data.placement.bounds import UNBOUNDED_FAR
+from rayloom.data.placement.orientation import scale_of
 from rayloom.data.scene import Scene
 
 if TYPE_CHECKING:

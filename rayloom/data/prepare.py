@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
-from rayloom.data.bounds import ndc_frame, ray_bounds
 from rayloom.data.capture import Capture, Split
-from rayloom.data.carving import object_extent
-from rayloom.data.content import ContentDepths, content_depths
-from rayloom.data.detect import read_capture
-from rayloom.data.images import load_images
-from rayloom.data.kind import detect_kind
-from rayloom.data.masks import load_depths, load_ignore
-from rayloom.data.orientation import (
+from rayloom.data.formats.detect import read_capture
+from rayloom.data.pixels.images import load_images
+from rayloom.data.pixels.masks import load_depths, load_ignore
+from rayloom.data.placement.bounds import ndc_frame, ray_bounds
+from rayloom.data.placement.carving import object_extent
+from rayloom.data.placement.content import ContentDepths, content_depths
+from rayloom.data.placement.kind import detect_kind
+from rayloom.data.placement.orientation import (
     Poses,
     Region,
     find_region,
@@ -28,7 +28,7 @@ from rayloom.data.orientation import (
     similarity,
     upright,
 )
-from rayloom.data.projection import tan_half_view
+from rayloom.data.placement.projection import tan_half_view
 from rayloom.data.scene import DataConfig, Scene
 from rayloom.data.splits import assign_splits
 from rayloom.errors import InputError

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.capture import Capture, Frame
-from rayloom.data.colmap_model import rotation_from_quaternion
+from rayloom.data.formats.colmap_model import rotation_from_quaternion
 
 SIMPLE = Intrinsics(CameraModel.PINHOLE, 24, 16, 30.0, 30.0, 12.0, 8.0)
 PINHOLE = Intrinsics(CameraModel.PINHOLE, 24, 16, 30.0, 31.5, 11.0, 8.25)

@@ -179,9 +179,10 @@ def test_warnings_of_the_reader_are_kept():
     assert scene.warnings == ("Something was odd.",)
 
 
-def test_one_image_trains_and_is_evaluated_on():
+def test_one_image_trains_and_none_is_held_out():
     scene = prepare_scene(capture_of(ring_poses(1)), DataConfig())
-    assert scene.indices("train") == scene.indices("test") == (0,)
+    assert scene.indices("train") == (0,)
+    assert scene.indices("test") == ()
     assert scene.info.num_images == 1
     assert any("one image" in warning for warning in scene.warnings)
 

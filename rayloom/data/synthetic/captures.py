@@ -14,7 +14,15 @@ from torch import Tensor
 from rayloom.cameras.camera import Cameras
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.capture import Capture, Frame, Split
-from rayloom.data.synthetic.defects import Defects, Flaw, draw_flaw, mistaken_labels, noisy_pose, occluded, spoil
+from rayloom.data.synthetic.defects import (
+    Defects,
+    Flaw,
+    draw_flaw,
+    mistaken_labels,
+    noisy_pose,
+    occluded,
+    spoil,
+)
 from rayloom.data.synthetic.rigs import Rig
 from rayloom.data.synthetic.views import Truth, optical_flow, render_view, scene_flow
 from rayloom.data.synthetic.world import World
@@ -47,9 +55,7 @@ class SyntheticCapture:
 
     def scene_flow(self, index: int, other_time: float) -> Float[Tensor, "h w 3"]:
         """True displacement, until another time, of what a view sees."""
-        return scene_flow(
-            self.worlds[index], self.truth(index), float(self.cameras.time[index]), other_time
-        )
+        return scene_flow(self.worlds[index], self.truth(index), float(self.cameras.time[index]), other_time)
 
     def observed_labels(self, index: int) -> Int[Tensor, "h w"]:
         """Semantic labels with the mistakes that the defects ask for."""

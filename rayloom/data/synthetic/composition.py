@@ -48,7 +48,7 @@ class Rounded(Shape):
         return self.shape.reach + self.margin
 
     def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
-        """d - margin."""
+        """D - margin."""
         return self.shape.distance(points) - self.margin
 
 

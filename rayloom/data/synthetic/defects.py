@@ -62,9 +62,7 @@ class Flaw:
     """For what is drawn per pixel."""
 
 
-def draw_flaw(
-    defects: Defects, rng: np.random.Generator, width: int, height: int, num_objects: int
-) -> Flaw:
+def draw_flaw(defects: Defects, rng: np.random.Generator, width: int, height: int, num_objects: int) -> Flaw:
     """One photo's share of the defects; the same draws are made whichever switches are on."""
     twist = rng.normal(size=6) * np.repeat([defects.pose_turn_sd, defects.pose_move_sd], 3)
     shift = rng.uniform(-defects.shift_px, defects.shift_px, 2)
@@ -115,9 +113,7 @@ def occluded(flaw: Flaw, width: int, height: int) -> Bool[Tensor, "h w"]:
     return mask
 
 
-def mistaken_labels(
-    label: Int[Tensor, "h w"], num_labels: int, flaw: Flaw
-) -> Int[Tensor, "h w"]:
+def mistaken_labels(label: Int[Tensor, "h w"], num_labels: int, flaw: Flaw) -> Int[Tensor, "h w"]:
     """Labels of which a share is replaced by any other class, evenly drawn."""
     rng = np.random.default_rng(flaw.seed)
     wrong = torch.from_numpy(rng.uniform(size=label.shape) < flaw.defects.wrong_labels).to(label.device)

@@ -81,7 +81,9 @@ class Facing:
         """Jittered rows and columns on the wall, which faces the target."""
         rng = np.random.default_rng(seed)
         columns = math.ceil(math.sqrt(num_views))
-        grid = np.stack(np.divmod(np.arange(num_views), columns), -1)[:, ::-1] + rng.uniform(0.2, 0.8, (num_views, 2))
+        grid = np.stack(np.divmod(np.arange(num_views), columns), -1)[:, ::-1] + rng.uniform(
+            0.2, 0.8, (num_views, 2)
+        )
         offsets = (2 * grid / columns - 1) * self.spread
         center = _look_from(
             _spherical(self.distance, np.array([-math.pi / 2]), np.array([self.elevation_rad])), self.target

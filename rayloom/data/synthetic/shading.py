@@ -29,9 +29,7 @@ def shade(
     return torch.where(surface.glow[:, None] > 0, surface.albedo, light)
 
 
-def lit_share(
-    world: World, source: Sun | Lamp, surface: Surface, time: float
-) -> Float[Tensor, " n"]:
+def lit_share(world: World, source: Sun | Lamp, surface: Surface, time: float) -> Float[Tensor, " n"]:
     """The share of a light that reaches each point past all objects; 1 in the open, 0 in full shadow."""
     directions, distance, _ = source.arriving(surface.points)
     points = surface.points + _LIFT * surface.normals

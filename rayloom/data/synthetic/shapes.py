@@ -13,7 +13,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from rayloom.data.synthetic.crossings import T_MIN, ball_interval, first_ahead, nonzero, quadratic_roots, slab_interval
+from rayloom.data.synthetic.crossings import (
+    T_MIN,
+    ball_interval,
+    first_ahead,
+    nonzero,
+    quadratic_roots,
+    slab_interval,
+)
 
 Vector = tuple[float, float, float]
 
@@ -64,7 +71,7 @@ class Plane(Shape):
     def intersect(
         self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
     ) -> Float[Tensor, " n"]:
-        """t = -o_z / d_z."""
+        """T = -o_z / d_z."""
         t = -origins[:, 2] / nonzero(directions[:, 2])
         return torch.where(t > T_MIN, t, torch.inf)
 
@@ -243,7 +250,9 @@ class Cone(Shape):
         c = (origins[:, :2] ** 2).sum(-1) - radius**2
         first, second, real = quadratic_roots(a, b, c)
         low, high = slab_interval(origins[:, 2], directions[:, 2], origins.new_tensor(self.half_height))
-        between = first_ahead(torch.maximum(low, first.masked_fill(~real, torch.inf)), torch.minimum(high, second))
+        between = first_ahead(
+            torch.maximum(low, first.masked_fill(~real, torch.inf)), torch.minimum(high, second)
+        )
         # A ray steeper than the side is inside before the first and after the second root.
         before = first_ahead(low, torch.minimum(high, first.masked_fill(~real, torch.inf)))
         after = first_ahead(torch.maximum(low, second.masked_fill(~real, torch.inf)), high)

@@ -32,9 +32,7 @@ WALNUT = hex_color("6b4226")
 OAK = hex_color("a9713f")
 
 LABELS = ("nothing", "table", "board", "chessman", "vase", "toy", "fruit", "block")
-DAYLIGHT = (
-    Sun(direction=(0.55, -0.5, 0.72), rgb=(2.2, 2.0, 1.72), softness=0.12),
-)
+DAYLIGHT = (Sun(direction=(0.55, -0.5, 0.72), rgb=(2.2, 2.0, 1.72), softness=0.12),)
 _TABLE_TOP = -0.36
 _BOARD_TOP = _TABLE_TOP + 0.05
 _SQUARE = 0.1
@@ -77,7 +75,13 @@ def _table() -> tuple[Object, ...]:
         Object("table top", Cone(0.88, 0.86, 0.01), wooden, 1, position=(0, 0, _TABLE_TOP - 0.01)),
         Object("table edge", Cylinder(0.88, 0.03), wooden, 1, position=(0, 0, _TABLE_TOP - 0.05)),
         Object("frame", Box((0.33, 0.33, 0.024)), framed, 2, position=(0, 0, _TABLE_TOP + 0.024)),
-        Object("board", Box((0.3, 0.3, 0.025)), Material(squares, 0.4, 80.0), 2, position=(0, 0, _BOARD_TOP - 0.025)),
+        Object(
+            "board",
+            Box((0.3, 0.3, 0.025)),
+            Material(squares, 0.4, 80.0),
+            2,
+            position=(0, 0, _BOARD_TOP - 0.025),
+        ),
     )
     parts = tuple(replace(part, casts_shadow=False) for part in parts)
     return group(parts, (0.0, 0.0, 0.0), 0.0, 1)
@@ -123,7 +127,9 @@ def _vase() -> tuple[Object, ...]:
     )
     painted = Bands(
         Constant(TEAL),
-        Bands(Spokes(IVORY, TEAL, 18, 3.0, twist=6.0), Constant(SAFFRON), ((-0.175, -0.162), (-0.018, -0.005))),
+        Bands(
+            Spokes(IVORY, TEAL, 18, 3.0, twist=6.0), Constant(SAFFRON), ((-0.175, -0.162), (-0.018, -0.005))
+        ),
         ((-0.175, -0.005), (0.08, 0.09), (0.11, 0.12)),
     )
     return (_turned("vase", parts, 0.56, 0.07, Material(painted, 0.7, 70.0), 4),)
@@ -172,7 +178,9 @@ def _block() -> tuple[Object, ...]:
 def _ball() -> tuple[Object, ...]:
     """A beach ball with twisted stripes."""
     stripes = Spokes(CORAL, IVORY, 6, 8.0, twist=3.0)
-    ball = Object("ball", Sphere(0.16), Material(stripes, 0.5, 40.0), 5, position=(0, 0, 0.16), turn=(0.6, 0.3, 0))
+    ball = Object(
+        "ball", Sphere(0.16), Material(stripes, 0.5, 40.0), 5, position=(0, 0, 0.16), turn=(0.6, 0.3, 0)
+    )
     return (ball,)
 
 

@@ -30,9 +30,11 @@ def linear_from_srgb(values: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]
 
 
 def srgb_from_linear(values: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-    """sRGB values of linear light, cut to [0, 1]   (IEC 61966-2-1)."""
+    """SRGB values of linear light, cut to [0, 1]   (IEC 61966-2-1)."""
     values = values.clamp(0, 1)
-    return torch.where(values <= 0.0031308, values * 12.92, 1.055 * values.clamp(min=1e-8) ** (1 / 2.4) - 0.055)
+    return torch.where(
+        values <= 0.0031308, values * 12.92, 1.055 * values.clamp(min=1e-8) ** (1 / 2.4) - 0.055
+    )
 
 
 class Texture(ABC):

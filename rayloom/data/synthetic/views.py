@@ -11,7 +11,7 @@ from rayloom.data.synthetic.shading import shade
 from rayloom.data.synthetic.textures import srgb_from_linear
 from rayloom.data.synthetic.tracing import describe, trace
 from rayloom.data.synthetic.world import World
-from rayloom.types import Rays, Record
+from rayloom.types import Record
 
 _RAYS_AT_ONCE = 1 << 18
 
@@ -65,7 +65,9 @@ def render_view(
         _render_rows(world, cameras, index, range(top, min(top + rows, height)), offsets)
         for top in range(0, height, rows)
     ]
-    return Truth(**{item.name: torch.cat([getattr(band, item.name) for band in bands]) for item in fields(Truth)})
+    return Truth(
+        **{item.name: torch.cat([getattr(band, item.name) for band in bands]) for item in fields(Truth)}
+    )
 
 
 def scene_flow(world: World, truth: Truth, time: float, other_time: float) -> Float[Tensor, "h w 3"]:

@@ -186,7 +186,10 @@ def group(objects: tuple[Object, ...], position: Vector, yaw: float, instance: i
         place = turn @ torch.tensor(item.position, dtype=torch.float64) + torch.tensor(position)
         moved.append(
             replace(
-                item, position=tuple(place.tolist()), turn=tuple(so3_log(turn @ own).tolist()), instance=instance
+                item,
+                position=tuple(place.tolist()),
+                turn=tuple(so3_log(turn @ own).tolist()),
+                instance=instance,
             )
         )
     return tuple(moved)

@@ -1,0 +1,1 @@
+"""Photos, masks and depth pictures as arrays: decoding, resizing, keeping."""

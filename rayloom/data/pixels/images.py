@@ -1,0 +1,131 @@
+"""The pixels of a capture: decoded, made smaller, cached, and held as 8-bit numbers in one array."""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayloom.data.capture import Capture, Frame
+from rayloom.data.pixels.decoding import Header, decode, read_header
+from rayloom.data.pixels.pixel_cache import PixelCache
+from rayloom.data.pixels.resize import area_resize
+from rayloom.data.scene import DataConfig
+from rayloom.errors import InputError
+
+_THREADS = 2
+
+
+def load_images(
+    capture: Capture, config: DataConfig
+) -> tuple[tuple[NDArray[np.uint8], ...], tuple[str, ...]]:
+    """One (h, w, c) array a frame, and warnings; c is 4, with straight alpha, where any frame has alpha.
+
+    The arrays are consecutive views of one array, see `flat_pixels`. Beyond `config.pixel_budget_mb` that
+    array is mapped from a file. Raises InputError for a scale below 1 and for files that are not whole.
+    """
+    if not (math.isfinite(config.scale) and config.scale >= 1):
+        raise InputError("--scale", f"{config.scale}; expected a number of at least 1")
+    headers = [read_header(frame) for frame in capture.frames]
+    sizes = [_scaled_size(header, config.scale) for header in headers]
+    channels = 4 if any(header.has_alpha for header in headers) else 3
+    counts = [width * height for width, height in sizes]
+    shape = (sum(counts), channels)
+
+    pixels, warnings = _pixels(capture, config, headers, sizes, shape)
+    if channels == 4 and pixels.base is None and (pixels[:, 3] == 255).all():
+        pixels = np.ascontiguousarray(pixels[:, :3])
+    parts = np.split(pixels, np.cumsum(counts)[:-1])
+    images = tuple(
+        part.reshape(height, width, -1) for part, (width, height) in zip(parts, sizes, strict=True)
+    )
+    return images, warnings + _orientation_warnings(headers)
+
+
+def flat_pixels(images: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """All pixels of the images as rows of one array, and the row at which each image starts.
+
+    Images from `load_images` already lie behind one another and are not copied.
+    """
+    counts = [image.shape[0] * image.shape[1] for image in images]
+    starts = np.concatenate([[0], np.cumsum(counts[:-1], dtype=np.int64)]).astype(np.int64)
+    channels = images[0].shape[2]
+    addresses = np.array([image.ctypes.data for image in images], np.int64)
+    one_array = (
+        images[0].base is not None
+        and all(image.base is images[0].base and image.flags.c_contiguous for image in images)
+        and all(image.shape[2] == channels for image in images)
+        and np.array_equal(addresses, addresses[0] + starts * channels)
+    )
+    if one_array:
+        rows = np.lib.stride_tricks.as_strided(images[0], (sum(counts), channels), (channels, 1))
+        return rows, starts
+    return np.concatenate([image.reshape(-1, channels) for image in images]), starts
+
+
+def _scaled_size(header: Header, scale: float) -> tuple[int, int]:
+    return max(1, round(header.width / scale)), max(1, round(header.height / scale))
+
+
+def _pixels(
+    capture: Capture,
+    config: DataConfig,
+    headers: Sequence[Header],
+    sizes: Sequence[tuple[int, int]],
+    shape: tuple[int, int],
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The rows of all frames, from the cache where it pays, else decoded now."""
+    frames = capture.frames
+    sources = [frame.image for frame in frames if not isinstance(frame.image, np.ndarray)]
+    mapped = math.prod(shape) > config.pixel_budget_mb * 2**20
+    cached = len(sources) == len(frames) and (mapped or config.scale != 1)
+    if not cached:
+        return _decode_all(frames, headers, sizes, np.empty(shape, np.uint8)), ()
+    cache = PixelCache(capture.root, sources, config.scale, shape)
+    pixels = cache.load(mapped=mapped)
+    if pixels is not None:
+        return pixels, ()
+    draft = cache.create()
+    if draft is None:
+        pixels = _decode_all(frames, headers, sizes, np.empty(shape, np.uint8))
+        warning = f"No folder for a cache could be written ({cache.folders[0]}), so pixels stay in memory."
+        return pixels, (warning,) if mapped else ()
+    path, rows = draft
+    try:
+        _decode_all(frames, headers, sizes, rows)
+    except BaseException:
+        path.unlink()
+        raise
+    rows.flush()
+    cache.keep(path)
+    return (np.asarray(rows) if mapped else np.array(rows)), ()
+
+
+def _decode_all(
+    frames: Sequence[Frame],
+    headers: Sequence[Header],
+    sizes: Sequence[tuple[int, int]],
+    rows: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
+    """Fill the rows with the pixels of all frames, behind one another."""
+    ends = np.cumsum([width * height for width, height in sizes])
+
+    def fill(index: int) -> None:
+        width, height = sizes[index]
+        picture = area_resize(decode(frames[index], headers[index]), width, height)
+        target = rows[ends[index] - width * height : ends[index]].reshape(height, width, -1)
+        target[..., : picture.shape[2]] = picture
+        if picture.shape[2] < target.shape[2]:
+            target[..., 3] = 255
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(fill, range(len(frames))))
+    return rows
+
+
+def _orientation_warnings(headers: Sequence[Header]) -> tuple[str, ...]:
+    unclear = sum(header.turn_unclear for header in headers)
+    if not unclear:
+        return ()
+    return (f"{unclear} images carry an EXIF orientation; their pixels are used as they are stored.",)

@@ -1,0 +1,1 @@
+"""Where the scene lies: what surrounds the cameras, the training frame, and how far rays reach."""
