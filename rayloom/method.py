@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rayloom.paper import MethodConfig as MethodConfig
 from rayloom.paper import Paper as Paper
-from rayloom.types import Batch, Image, Progress, Rays, Rendering, SceneInfo
+from rayloom.types import Batch, Image, Progress, Rays, Rendering, SceneInfo, StepReport
 
 C = TypeVar("C", bound=MethodConfig)
 
@@ -59,6 +59,14 @@ class Method(nn.Module, ABC, Generic[C]):
     def after_step(self, progress: Progress) -> bool:
         """Grow or prune. Return True if parameters were replaced."""
         return False
+
+    def fused_step(self, batch: Batch, progress: Progress, lr_scale: float) -> StepReport | None:
+        """A whole optimisation step in one kernel, parameters moved; None where there is no such kernel.
+
+        `lr_scale` multiplies the method's own rates. The trainer composes the step itself when it gets
+        None: `render`, `losses`, backward, Adam.
+        """
+        return None
 
     def density(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
         """Density at world points, per world unit; for methods that can be meshed or baked."""

@@ -176,3 +176,15 @@ class Progress:
     """Optimisation steps done before this one."""
     fraction: float
     """Share of the run that is over, in [0, 1], by steps or by seconds, whichever limits it."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What an optimisation step saw."""
+
+    loss: Tensor | float
+    """Sum of the loss terms; a tensor where reading it would wait for the device."""
+    squared_error: Tensor | float
+    """Mean over rays and channels between rendered and true colours."""
+    samples: int
+    """Points at which the method was asked, over all sampling levels."""

@@ -21,7 +21,7 @@ CROSS_CUTTING = {
     "tests/docs/*": "the documentation, which lies outside the package",
     "tests/cli/test_commands.py": "every command, as its user runs it",
     "tests/claims/test_claims_machinery.py": "claims from the record to the kept figure",
-    "tests/data/test_bad_captures.py": "damage to captures of every format",
+    "tests/data/formats/test_bad_captures.py": "damage to captures of every format",
     "tests/kernels/test_numba_kernels.py": "every fast kernel against its reference",
     "tests/kernels/test_numba_engine.py": "what the fast kernels stand on",
     "tests/methods/test_contract.py": "every method",
@@ -31,9 +31,10 @@ CROSS_CUTTING = {
 # What `rayloom --help`, `rayloom inspect`, lists and errors in arguments need.
 QUICK_MODULES = [
     *("rayloom", "rayloom.errors", "rayloom.scene_info", "rayloom.paper", "rayloom.pretrained"),
-    *("rayloom.cameras.intrinsics", "rayloom.data.capture", "rayloom.data.scene", "rayloom.data.formats.detect"),
-    *("rayloom.data.prepare", "rayloom.data.inspection", "rayloom.methods", "rayloom.claims"),
-    *("rayloom.training.config", "rayloom.training.runs", "rayloom.cli"),
+    *("rayloom.cameras.intrinsics", "rayloom.data.capture", "rayloom.data.scene"),
+    *("rayloom.data.formats.detect", "rayloom.data.prepare", "rayloom.data.inspection"),
+    *("rayloom.methods", "rayloom.claims", "rayloom.claims.store", "rayloom.training.config"),
+    *("rayloom.training.runs", "rayloom.cli", "rayloom.cli.main"),
 ]
 SLOW_PACKAGES = ["torch", "viser", "matplotlib", "numba"]
 

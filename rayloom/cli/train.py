@@ -50,8 +50,7 @@ def run(args: list[str]) -> int:
     _check_names(summary)
     method_field = ("method", Flat[summary.config_class], field(default=summary.presets[preset]))
     kind = make_dataclass("Options", [method_field], bases=(TrainOptions,), frozen=True)
-    title = f"{summary.paper.title} ({summary.paper.year})"
-    options = parse(kind, f"train {word or '[METHOD[@PRESET]]'}", title, rest)
+    options = parse(kind, f"train {word or '[METHOD[@PRESET]]'}", _description(summary), rest)
     return _train(name, preset, options, options.method)
 
 
@@ -72,6 +71,14 @@ def split_preset(word: str) -> tuple[str, str]:
     """Method and preset of `METHOD`, `METHOD@PRESET`, `FILE.py` or `FILE.py@PRESET`; files by full path."""
     name, preset = (word, "default") if methods.is_file(word) or "@" not in word else word.rsplit("@", 1)
     return str(Path(name).resolve()) if methods.is_file(name) else name, preset
+
+
+def _description(summary: methods.MethodSummary) -> str:
+    return (
+        f"{Path(summary.name).stem}: {summary.paper.title} ({summary.paper.year}).\n\n"
+        f"Presets: {', '.join(summary.presets)}. Methods: {', '.join(methods.names())}, "
+        f"or the path of a FILE.py; without a word, {DEFAULT_METHOD}."
+    )
 
 
 def _option_names(kind: Any) -> set[str]:  # noqa: ANN401

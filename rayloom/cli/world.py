@@ -1,15 +1,21 @@
 """`rayloom world`: photograph an invented scene, for demonstrations and tests."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rayloom.cli.options import parse
 from rayloom.cli.output import note, print_json
 from rayloom.errors import InputError
 from rayloom.training.runs import refuse_used
 
-Kind = Literal["object", "shiny", "sparse", "unbounded", "room"]
+if TYPE_CHECKING:
+    from rayloom.data.synthetic import Rig, World
+
+Kind = Literal["object", "shiny", "sparse", "moving", "car", "chair", "unbounded", "forward-facing", "room"]
 Format = Literal["blender", "transforms", "llff", "colmap", "colmap-text", "tiny"]
 
 FORMATS = {"colmap": "colmap-binary"}
@@ -23,8 +29,8 @@ class WorldOptions:
     out: Path
     """New or empty folder for the capture."""
     kind: Kind = "object"
-    """What is photographed: a still life, the same in glaze, few things in much space, a garden around a
-    table, or a room from within."""
+    """What is photographed: a still life, the same in glaze, few things in much space, things that move, a
+    car, a chair, a table on a plain, the same from one side only, or a room from within."""
     views: int = 100
     """Number of photos; every 8th is held out."""
     size: int = 200
@@ -46,8 +52,8 @@ def run(args: list[str]) -> int:
     """Render the photos and write them."""
     options = parse(WorldOptions, "world", "Make a capture of an invented scene.", args)
     refuse_used(options.out)
-    from rayloom.data.synthetic.captures import make_capture
     from rayloom.data.formats.writers import write_capture
+    from rayloom.data.synthetic import make_capture
 
     note(f"photographing {options.views} views of {options.size} x {options.size}")
     world, rig = _world(options.kind, options.seed)
@@ -59,3 +65,23 @@ def run(args: list[str]) -> int:
     else:
         print(options.out)
     return 0
+
+
+def _world(kind: Kind, seed: int) -> "tuple[World, Rig]":
+    """A world and where its photographer stands."""
+    from rayloom.data import synthetic
+
+    dome = synthetic.Dome()
+    makers: dict[Kind, tuple[Callable[[int], World], Rig]] = {
+        "object": (synthetic.object_world, dome),
+        "shiny": (synthetic.shiny_world, dome),
+        "sparse": (synthetic.sparse_world, dome),
+        "moving": (synthetic.moving_world, dome),
+        "car": (partial(synthetic.family_world, kind="car"), dome),
+        "chair": (partial(synthetic.family_world, kind="chair"), dome),
+        "unbounded": (synthetic.unbounded_world, synthetic.Dome(high_rad=math.radians(50))),
+        "forward-facing": (synthetic.unbounded_world, synthetic.Facing()),
+        "room": (synthetic.room_world, synthetic.Inside()),
+    }
+    maker, rig = makers[kind]
+    return maker(seed), rig

@@ -8,7 +8,7 @@ definition. A faster version is the function of the same name in the module of t
 import importlib
 import importlib.util
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -39,11 +39,19 @@ def faster(
     """The version of `kernel` to call instead of its reference for these tensors, or None."""
     if implementation == "torch" or (implementation == "auto" and _reference_only.get()):
         return None
-    suits = all(t is None or (t.device.type == "cpu" and t.dtype == torch.float32) for t in tensors)
-    found = _find("numba", kernel.__module__, kernel.__name__) if suits else None
+    found = _find("numba", kernel.__module__, kernel.__name__) if _on_cpu(tensors) else None
     if implementation == "numba":
         assert found is not None, f"{kernel.__name__} has no numba version for these tensors"
     return found
+
+
+def numba_suits(*tensors: Tensor | None) -> bool:
+    """Whether kernels called with `auto` are numba's for these tensors."""
+    return not _reference_only.get() and _on_cpu(tensors) and numba_available()
+
+
+def _on_cpu(tensors: Sequence[Tensor | None]) -> bool:
+    return all(t is None or (t.device.type == "cpu" and t.dtype == torch.float32) for t in tensors)
 
 
 def numba_available() -> bool:

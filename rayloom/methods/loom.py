@@ -16,7 +16,7 @@ of a CPU; no bias-free output padding; the number of rays follows a budget of sa
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -25,11 +25,15 @@ from torch import Tensor, nn
 from rayloom.fields.encodings import DirectionEncoding
 from rayloom.geometry.contraction import contract
 from rayloom.kernels import HashGridLayout, StepRule, hash_grid, march, tiny_mlp
+from rayloom.kernels.fused import AdamRule, Space, fused_field
 from rayloom.losses import squared_error
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering.packed import render_packed, select, visible
 from rayloom.sampling.occupancy import OccupancyGrid
-from rayloom.types import Batch, PackedSamples, Progress, Rays, Rendering, SceneInfo
+from rayloom.types import Batch, Image, PackedSamples, Progress, Rays, Rendering, SceneInfo, StepReport
+
+if TYPE_CHECKING:
+    from rayloom.kernels.numba.fused import FusedField
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ class Loom(Method[LoomConfig]):
         )
         self.steps = self.step_rule(min(half_size))
         self.num_rays = config.rays_per_step
+        self.fused: "FusedField | None" = None
 
     def box(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         """Centre and half size of the innermost occupancy box: the object's, or the unit cube."""
@@ -187,6 +192,47 @@ class Loom(Method[LoomConfig]):
             return torch.rand_like(rays.origins)
         return self.background.expand_as(rays.origins)
 
+    def fused_field(self) -> "FusedField | None":
+        """This field in one kernel, made when first wanted; None where the device has no such kernel."""
+        if self.fused is None:
+            codes = None if self.codes is None else self.codes.weight
+            parts = (self.layout, self.table, list(self.density_mlp), list(self.color_mlp), codes)
+            self.fused = fused_field(*parts, contracted=not self.bounded)
+        return self.fused
+
+    def space(self) -> Space:
+        """Where rays may meet matter."""
+        return Space(self.grid.occupancy, self.steps)
+
+    def fused_step(self, batch: Batch, progress: Progress, lr_scale: float) -> StepReport | None:
+        """March, shade, composite, compare and all the way back, keeping nothing between."""
+        field = self.fused_field()
+        if field is None:
+            return None
+        background = self.background_of(batch.rays)
+        truth = batch.over(self.background, background)
+        report = field.accumulate(
+            batch.rays, truth, background, self.space(), torch.rand_like(batch.rays.near)
+        )
+        field.adam_step(progress.step + 1, AdamRule(self.config.lr * lr_scale))
+        self.follow_budget(report.num_samples / len(truth))
+        return StepReport(report.loss, report.loss, report.num_samples)
+
+    def render_image(self, rays: Rays) -> Image:
+        """The picture seen along `h w` rays, by the fused kernel where there is one."""
+        field = self.fused_field()
+        if field is None:
+            return super().render_image(rays)
+        height, width = rays.shape
+        flat = rays.reshape(height * width)
+        jitter = torch.full_like(flat.near, 0.5)
+        rgb, opacity, depth = field.render(
+            flat, self.background.expand_as(flat.origins), self.space(), jitter
+        )
+        return Image(
+            rgb.reshape(height, width, 3), opacity.reshape(height, width), depth.reshape(height, width)
+        )
+
     def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
         """Squared error, over the background that was rendered."""
         truth = batch.over(self.background, rendering.background)
@@ -207,11 +253,16 @@ class Loom(Method[LoomConfig]):
         done = progress.step + 1
         width, threshold = self.steps.smallest, 0.01
         if done in self.config.survey_steps:
-            self.grid.survey(self.density, width, decay=0.6, threshold=threshold)
+            self.grid.survey(self.density_for_grid, width, decay=0.6, threshold=threshold)
         elif done > self.config.survey_steps[-1] and done % self.config.grid_update_steps == 0:
             cells = self.config.cells_per_update
-            self.grid.update(self.density, width, num_cells=cells, decay=0.95, threshold=threshold)
+            self.grid.update(self.density_for_grid, width, num_cells=cells, decay=0.95, threshold=threshold)
         return False
+
+    def density_for_grid(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Density at world points without a gradient, by the fastest way there is."""
+        field = self.fused_field()
+        return self.density(points) if field is None else field.density_at(points, self.space())
 
     def param_groups(self) -> list[dict[str, Any]]:
         """One rate for all; the tiny epsilon lets rarely touched rows learn as fast as others."""

@@ -43,6 +43,10 @@ class RunConfig:
     packages: dict[str, str]
     """Versions of what computed the weights."""
 
+    def __post_init__(self) -> None:
+        if [len(row) for row in self.raw_from_world] != [4] * 4:
+            raise InputError("raw_from_world", "is no 4 x 4 matrix")
+
 
 def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide numbers."""

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import av
 import pytest
@@ -17,6 +18,7 @@ from rayloom.claims.store import read_results
 from rayloom.cli import claims as claims_command
 from rayloom.cli.main import COMMANDS, run
 from rayloom.cli.train import split_method, split_preset
+from rayloom.cli.world import Kind
 from tests.cli.conftest import HAZE, SIZE, Trained
 
 SCORES = {"psnr", "ssim", "lpips_alex", "lpips_vgg"}
@@ -204,7 +206,7 @@ def test_bad_input_is_told_in_one_line(
         ("raw_from_world", [[2.0, 0.0, 0.0, 0.0]] * 4, "has changed since the run"),
     ],
 )
-def test_a_run_that_does_not_fit_is_refused(  # noqa: PLR0917  Fixtures and parameters go by name.
+def test_a_run_that_does_not_fit_is_refused(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, value: object, words: str
 ) -> None:
     copy = tmp_path / "run"
@@ -308,3 +310,16 @@ def test_options_that_contradict_each_other_are_refused(
     assert "both were given" in refusal(["train", "--data", capture, "--steps", 1, "--seconds=1"], capsys)
     assert "--frames: is 0" in refusal(["render", "run", "--frames", 0], capsys)
     assert "--path: is 'zigzag'" in refusal(["render", "run", "--path", "zigzag"], capsys)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_kind_of_world_can_be_photographed(
+    kind: Kind, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "world"
+    said = json_of(["world", "--out", str(out), "--kind", kind, "--views", "2", "--size", "8"], capsys)
+    assert isinstance(said, dict)
+    report = json_of(["inspect", str(out)], capsys)
+    assert isinstance(report, dict)
+    assert (report["format"], report["images"], report["resolution"]) == (said["format"], 2, [8, 8])
+    assert "exists and is not empty" in refusal(["world", "--out", out], capsys)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -10,13 +11,16 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from rayloom import types
 from rayloom.cli.main import COMMANDS, run
 from rayloom.data.scene import DataConfig
+from rayloom.method import Method
 from rayloom.metrics.protocol import Protocol
 from rayloom.training.evaluate import EvalResult, Scores
 from rayloom.training.records import Outcome
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+PROJECT = Path(__file__).resolve().parents[2]
+DOCS = PROJECT / "docs"
 
 
 def page(name: str) -> str:
@@ -74,6 +78,22 @@ def option_names(options: type) -> Iterator[str]:
             yield item.name.replace("_", "-")
 
 
+def first_column(page_name: str, heading: str) -> set[str]:
+    (text,) = re.findall(rf"^## {heading}\n(.*?)^## ", page(page_name), re.DOTALL | re.MULTILINE)
+    return set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+
+
+def test_the_table_of_records_is_complete():
+    records = {name for name, value in vars(types).items() if dataclasses.is_dataclass(value)}
+    elsewhere = {"Record", "SceneInfo", "NDCFrame"}
+    assert first_column("architecture.md", "Records") == records - elsewhere
+
+
+def test_the_table_of_hooks_is_complete():
+    functions = {name for name, value in vars(Method).items() if inspect.isfunction(value) and name[0] != "_"}
+    assert first_column("architecture.md", "The contract") == functions - Method.__abstractmethods__
+
+
 def test_the_page_on_captures_explains_every_option_of_reading():
     explained = set(re.findall(r"^\| `--([a-z-]+)", page("data.md"), re.MULTILINE))
     assert explained == set(option_names(DataConfig))
@@ -85,11 +105,11 @@ def test_a_page_is_short(name: str):
 
 
 def test_files_that_pages_name_exist():
-    text = "\n".join(path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in [*DOCS.glob("*.md"), *PROJECT.glob("*.md")])
     named = set(re.findall(r"`((?:rayloom|tests|docs)/[\w/]+\.(?:py|md))`", text))
     # The claims of the invented method are only spoken of.
     missing = sorted(
-        path for path in named - {"rayloom/claims/haze_nerf.py"} if not (DOCS.parent / path).exists()
+        path for path in named - {"rayloom/claims/haze_nerf.py"} if not (PROJECT / path).exists()
     )
     assert named
     assert not missing

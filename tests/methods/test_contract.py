@@ -119,16 +119,12 @@ def test_weights_survive_saving_and_loading(name: str, tmp_path: Path) -> None:
 
 
 @every_method
-def test_a_ball_is_learnt_in_a_hundred_steps(name: str) -> None:
+def test_a_ball_is_learnt_in_two_hundred_steps(name: str) -> None:
     method_class = methods.load(name)
     method = method_class(replace(method_class.presets["tiny"], rays_per_step=256), OBJECT)
-    train(method, BallBatches(OBJECT), TrainConfig(steps=100))
+    train(method, BallBatches(OBJECT), TrainConfig(steps=200))
     batch = BallBatches(OBJECT, seed=1).next(512)
     with torch.no_grad():
         rgb = method.eval().render(batch.rays).rgb
-
-    def decibels(guess: torch.Tensor) -> float:
-        return float(-10 * (guess - batch.rgb).square().mean().log10())
-
-    # Half the error, in amplitude, of the best single colour: only shape and colour together get there.
-    assert decibels(rgb) > decibels(batch.rgb.mean(0)) + 6
+    # The best single colour gets 10 dB, a ball of the right shape in one colour 13 dB.
+    assert -10 * (rgb - batch.rgb).square().mean().log10() > 20

@@ -155,7 +155,7 @@ def test_each_group_keeps_its_own_rate_on_the_common_curve() -> None:
 
 
 def test_looks_at_held_out_views_do_not_count_as_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rayloom.training.loop.SECONDS_PER_RECORD", 0.01)
+    monkeypatch.setattr("rayloom.training.recording.SECONDS_PER_RECORD", 0.01)
     records: list[Record] = []
     slow = 0.2
 

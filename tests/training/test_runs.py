@@ -75,6 +75,8 @@ def spoilt(folder: Path, *path: str, value: object) -> str:
         (("data_config", "scale"), "two", "got `str` - at `$.data_config.scale`"),
         (("scene", "kind"), "garden", "Invalid enum value 'garden' - at `$.scene.kind`"),
         (("scene",), 3, "`$.scene`"),
+        (("raw_from_world",), [[1.0], [2.0, 3.0]], "raw_from_world: is no 4 x 4 matrix"),
+        (("train_config", "steps"), 0, "--steps: is 0"),
         (("version",), "0.0.9", "the run was made by rayloom 0.0.9"),
         (("version",), 1, "`$.version`"),
     ],

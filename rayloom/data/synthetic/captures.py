@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from rayloom.data.synthetic.defects import (
     spoil,
 )
 from rayloom.data.synthetic.rigs import Rig
-from rayloom.data.synthetic.views import Truth, optical_flow, render_view, scene_flow
+from rayloom.data.synthetic.views import Truth, optical_flow, render_view, render_views, scene_flow
 from rayloom.data.synthetic.world import World
 
 POINTS_PER_VIEW = 20
@@ -109,12 +110,12 @@ def make_capture(
         draw_flaw(defects if defects and split == "train" else Defects(), rng, *shape, len(item.objects))
         for split, item in zip(splits, worlds, strict=True)
     )
+    views = _photograph(worlds, cameras, flaws, samples)
     frames, points = [], []
     for i, (split, flaw) in enumerate(zip(splits, flaws, strict=True)):
-        view = render_view(worlds[i].swayed(flaw.sway), cameras, i, samples=samples, shift=flaw.shift)
-        frames.append(_frame(i, split, view, worlds[i], flaw, intrinsics, poses[i], float(times[i])))
+        frames.append(_frame(i, split, views[i], worlds[i], flaw, intrinsics, poses[i], float(times[i])))
         if split == "train":
-            points.append(_sparse_points(view, rng))
+            points.append(_sparse_points(views[i], rng))
     capture = Capture(
         root=Path(worlds[0].name),
         format="blender" if worlds[0].is_open else "transforms",
@@ -125,6 +126,19 @@ def make_capture(
         background=(1.0, 1.0, 1.0) if worlds[0].is_open else None,
     )
     return SyntheticCapture(capture, worlds, cameras, flaws, samples)
+
+
+def _photograph(
+    worlds: Sequence[World], cameras: Cameras, flaws: Sequence[Flaw], samples: int
+) -> tuple[Truth, ...]:
+    """Each view through its flaw; views of the same world at the same time are rendered together."""
+    scenes = [world.swayed(flaw.sway) for world, flaw in zip(worlds, flaws, strict=True)]
+    views: list[Truth] = []
+    for (scene, _), group in groupby(range(len(scenes)), lambda i: (scenes[i], float(cameras.time[i]))):
+        indices = tuple(group)
+        shifts = [flaws[i].shift for i in indices]
+        views.extend(render_views(scene, cameras, indices, samples=samples, shifts=shifts))
+    return tuple(views)
 
 
 def _pinhole(fov_rad: float, size: int | tuple[int, int]) -> Intrinsics:

@@ -1,8 +1,8 @@
 """Where photographers stand: each rig turns a number of views and a seed into camera poses."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,25 +14,23 @@ from rayloom.data.synthetic.shapes import Vector
 from rayloom.geometry.transforms import look_at
 
 
-class Rig(Protocol):
+class Rig(ABC):
     """A way to place cameras."""
 
-    @property
-    def fov_rad(self) -> float:
-        """Horizontal angle of view of its pinhole cameras."""
-        ...
+    fov_rad: float
+    """Horizontal angle of view of its pinhole cameras."""
 
+    @abstractmethod
     def poses(self, num_views: int, seed: int) -> Float[Tensor, "n 3 4"]:
         """world_from_camera of each view, in the order of a walk where there is one; float64."""
-        ...
 
 
 @dataclass(frozen=True)
-class Dome:
+class Dome(Rig):
     """Cameras at random on a part of a sphere, even over its area, looking to its middle."""
 
     distance: float = 3.0
-    low_rad: float = math.radians(5)
+    low_rad: float = math.radians(-5)
     """Least height of a camera, as an angle above the horizon; -pi/2 for the full sphere."""
     high_rad: float = math.radians(80)
     target: Vector = (0.0, 0.0, 0.0)
@@ -49,7 +47,7 @@ class Dome:
 
 
 @dataclass(frozen=True)
-class Orbit:
+class Orbit(Rig):
     """A circle around the target at one height, as on a turntable."""
 
     distance: float = 3.0
@@ -67,7 +65,7 @@ class Orbit:
 
 
 @dataclass(frozen=True)
-class Facing:
+class Facing(Rig):
     """A wall of cameras that look the same way, as for forward-facing captures."""
 
     distance: float = 3.0
@@ -96,7 +94,7 @@ class Facing:
 
 
 @dataclass(frozen=True)
-class Inside:
+class Inside(Rig):
     """Cameras at random in a box, turned any way around and a little up or down: the views of a room."""
 
     half: Vector = (0.45, 0.35, 0.15)
@@ -116,7 +114,7 @@ class Inside:
 
 
 @dataclass(frozen=True)
-class Walk:
+class Walk(Rig):
     """One moving camera: a smooth path around a centre, looking past the centre to the other side."""
 
     half: Vector = (0.5, 0.4, 0.08)

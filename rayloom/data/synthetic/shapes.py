@@ -22,7 +22,7 @@ from rayloom.data.synthetic.crossings import (
     slab_interval,
 )
 
-Vector = tuple[float, float, float]
+Vector = tuple[float | int, float | int, float | int]
 
 _MAX_STEPS = 48
 _NEAR = 0.03

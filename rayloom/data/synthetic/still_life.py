@@ -1,7 +1,8 @@
-"""Objects on a table: the demo's world, and its shiny and sparse relatives."""
+"""Things on a table: the demo's world and its relatives, shiny, sparse and moving."""
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -18,9 +19,9 @@ from rayloom.data.synthetic.textures import (
     Stripes,
     hex_color,
 )
-from rayloom.data.synthetic.world import Object, Sun, World, group
+from rayloom.data.synthetic.world import Motion, Object, Sun, World, group
 
-IVORY = hex_color("f2e8cf")
+IVORY = hex_color("ebdfc4")
 INK = hex_color("22304a")
 CORAL = hex_color("d1495b")
 SAFFRON = hex_color("edae49")
@@ -32,9 +33,9 @@ WALNUT = hex_color("6b4226")
 OAK = hex_color("a9713f")
 
 LABELS = ("nothing", "table", "board", "chessman", "vase", "toy", "fruit", "block")
-DAYLIGHT = (Sun(direction=(0.55, -0.5, 0.72), rgb=(2.2, 2.0, 1.72), softness=0.12),)
-_TABLE_TOP = -0.36
-_BOARD_TOP = _TABLE_TOP + 0.05
+DAYLIGHT = (Sun(direction=(0.55, -0.5, 0.72), rgb=(1.85, 1.7, 1.48), softness=0.12),)
+TABLE_TOP = -0.21
+_BOARD_TOP = TABLE_TOP + 0.05
 _SQUARE = 0.1
 
 
@@ -48,7 +49,7 @@ def object_world(seed: int = 0) -> World:
     objects = _table()
     for i, place in enumerate(rng.permutation(len(things))):
         angle = 2 * math.pi * (place + rng.uniform(-0.1, 0.1)) / len(things) + 0.3
-        position = (0.63 * math.cos(angle), 0.63 * math.sin(angle), _TABLE_TOP)
+        position = (0.63 * math.cos(angle), 0.63 * math.sin(angle), TABLE_TOP)
         objects += group(things[i], position, angle + rng.uniform(-0.4, 0.4), i + 2)
     squares = rng.permutation(9)
     men = (_pawn(IVORY), _pawn(INK), _pawn(IVORY), _bishop(INK))
@@ -65,6 +66,45 @@ def shiny_world(seed: int = 0) -> World:
     return replace(world, name="shiny")
 
 
+def sparse_world(seed: int = 0) -> World:
+    """A few small things far apart in the unit ball, nothing under them: most rays meet nothing."""
+    rng = np.random.default_rng(seed)
+    things = (_ball(), _block(), _lemons())
+    objects: tuple[Object, ...] = ()
+    for i, place in enumerate(rng.permutation(len(things))):
+        angle = 2 * math.pi * (place + rng.uniform(-0.1, 0.1)) / len(things)
+        position = (0.55 * math.cos(angle), 0.55 * math.sin(angle), rng.uniform(-0.5, 0.2))
+        objects += group(things[i], position, rng.uniform(-3, 3), i + 1)
+    return World("sparse", objects, DAYLIGHT, labels=LABELS)
+
+
+def moving_world(seed: int = 0, part: Literal["slide", "spin", "bend"] = "spin", cycles: float = 1.0) -> World:
+    """A still life in which one thing slides, spins or bends there and back `cycles` times; 0 moves it once.
+
+    A ball slides 0.7 across the board, a block turns by 60 degrees either way, a pole bends by 70.
+    """
+    pole = Material(Spokes(CORAL, IVORY, 1, 6.0, twist=18.0), 0.4, 40.0)
+    movers = {
+        "slide": replace(_ball()[0], motion=Motion(offset=(0.35, 0.0, 0.0), cycles=cycles)),
+        "spin": replace(
+            Object("block", Box((0.17, 0.12, 0.17)), _block()[0].material, 7, position=(0, 0, 0.17)),
+            motion=Motion(turn=(0, 0, math.pi / 3), cycles=cycles),
+        ),
+        "bend": Object(
+            "pole", Capsule(0.06, 0.26), pole, 5, position=(0, 0, 0.32), motion=Motion(bend=1.2, cycles=cycles)
+        ),
+    }
+    rng = np.random.default_rng(seed)
+    objects = _table()
+    things = (_vase(), _rings(), _lemons(), _sticks())
+    for i, place in enumerate(rng.permutation(len(things))):
+        angle = 2 * math.pi * (place + rng.uniform(-0.1, 0.1)) / len(things)
+        position = (0.64 * math.cos(angle), 0.64 * math.sin(angle), TABLE_TOP)
+        objects += group(things[i], position, angle, i + 2)
+    objects += group((movers[part],), (0.0, 0.0, _BOARD_TOP), rng.uniform(-1, 1), len(things) + 2)
+    return World(f"moving-{part}", objects, DAYLIGHT, labels=LABELS)
+
+
 def _table() -> tuple[Object, ...]:
     """A round top with an inlaid board, as one thing."""
     wood = Grain(OAK, WALNUT, frequency=(0.5, 5.0, 5.0), octaves=5, seed=4)
@@ -72,9 +112,9 @@ def _table() -> tuple[Object, ...]:
     squares = Checker(IVORY, INK, size=(_SQUARE, _SQUARE, math.inf))
     wooden, framed = Material(wood, 0.2, 30.0), Material(dark, 0.4, 60.0)
     parts = (
-        Object("table top", Cone(0.88, 0.86, 0.01), wooden, 1, position=(0, 0, _TABLE_TOP - 0.01)),
-        Object("table edge", Cylinder(0.88, 0.03), wooden, 1, position=(0, 0, _TABLE_TOP - 0.05)),
-        Object("frame", Box((0.33, 0.33, 0.024)), framed, 2, position=(0, 0, _TABLE_TOP + 0.024)),
+        Object("table top", Cone(0.88, 0.86, 0.01), wooden, 1, position=(0, 0, TABLE_TOP - 0.01)),
+        Object("table edge", Cylinder(0.88, 0.03), wooden, 1, position=(0, 0, TABLE_TOP - 0.05)),
+        Object("frame", Box((0.33, 0.33, 0.024)), framed, 2, position=(0, 0, TABLE_TOP + 0.024)),
         Object(
             "board",
             Box((0.3, 0.3, 0.025)),
@@ -168,7 +208,7 @@ def _block() -> tuple[Object, ...]:
     """A marble cube with round holes, and a ball in it."""
     cube = Rounded(Box((0.12, 0.12, 0.12)), 0.012)
     hollow = Difference(cube, Sphere(0.158))
-    marble = Grain(hex_color("efe9e4"), PLUM, (3.0, 3.0, 3.0), octaves=4, seed=5, sharpness=1.4)
+    marble = Grain(hex_color("e0d8d2"), PLUM, (3.0, 3.0, 3.0), octaves=4, seed=5, sharpness=1.4)
     return (
         Object("block", hollow, Material(marble, 0.5, 60.0), 7, position=(0, 0, 0.132)),
         Object("marble", Sphere(0.1), Material(Constant(SAFFRON), 0.8, 80.0), 7, position=(0, 0, 0.115)),

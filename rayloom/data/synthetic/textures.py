@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rayloom.data.synthetic.shapes import Vector
 
-Color = tuple[float, float, float]
+Color = tuple[float | int, float | int, float | int]
 """sRGB in [0, 1]."""
 
 

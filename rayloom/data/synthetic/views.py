@@ -1,5 +1,6 @@
 """A camera's view of a world: the photo, and the exact truth behind each of its pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -13,7 +14,7 @@ from rayloom.data.synthetic.tracing import describe, trace
 from rayloom.data.synthetic.world import World
 from rayloom.types import Record
 
-_RAYS_AT_ONCE = 1 << 18
+_RAYS_AT_ONCE = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -43,30 +44,41 @@ class Truth(Record):
         return self.depth > 0
 
 
-def render_view(
+def render_view(world: World, cameras: Cameras, index: int, *, samples: int = 2) -> Truth:
+    """What camera `index` sees at its own time; see `render_views`."""
+    return render_views(world, cameras, (index,), samples=samples)[0]
+
+
+def render_views(
     world: World,
     cameras: Cameras,
-    index: int,
+    indices: Sequence[int],
     *,
     samples: int = 2,
-    shift: tuple[float, float] = (0.0, 0.0),
-) -> Truth:
-    """What camera `index` sees at its own time.
+    shifts: Sequence[tuple[float, float]] | None = None,
+) -> tuple[Truth, ...]:
+    """What cameras of one size and one time see; many small pictures together are quicker than one by one.
 
     Colour and alpha are means over samples x samples rays a pixel, a box filter in sRGB, the space in
     which this package composites: a picture averaged down equals one rendered with more samples.
-    With `shift`, all content appears moved by so many pixels to the right and down.
+    With `shifts`, each picture's content appears moved by so many pixels to the right and down.
     """
-    width, height = cameras.size[index].tolist()
-    offsets = _sample_offsets(samples).to(cameras.world_from_camera)
-    offsets = offsets - offsets.new_tensor(shift)
-    rows = max(1, _RAYS_AT_ONCE // (width * len(offsets)))
+    chosen = cameras[torch.tensor(indices, device=cameras.model.device)]
+    assert len(set(chosen.time.tolist())) == 1
+    assert len({tuple(size) for size in chosen.size.tolist()}) == 1
+    height, k = int(chosen.size[0, 1]), 1 if samples == 1 else 1 + samples**2
+    shift = chosen.focal.new_tensor(shifts or [(0.0, 0.0)] * len(indices))
+    # The pictures are cut into bands as if they stood on top of each other.
+    num_rows = len(indices) * height
+    rows = max(1, _RAYS_AT_ONCE // (int(chosen.size[0, 0]) * k))
     bands = [
-        _render_rows(world, cameras, index, range(top, min(top + rows, height)), offsets)
-        for top in range(0, height, rows)
+        _render_rows(world, chosen, range(top, min(top + rows, num_rows)), samples, shift)
+        for top in range(0, num_rows, rows)
     ]
-    return Truth(
-        **{item.name: torch.cat([getattr(band, item.name) for band in bands]) for item in fields(Truth)}
+    tall = {item.name: torch.cat([getattr(band, item.name) for band in bands]) for item in fields(Truth)}
+    return tuple(
+        Truth(**{name: values[top : top + height] for name, values in tall.items()})
+        for top in range(0, num_rows, height)
     )
 
 
@@ -128,14 +140,18 @@ def _sample_offsets(samples: int) -> Float[Tensor, "k 2"]:
 
 
 def _render_rows(
-    world: World, cameras: Cameras, index: int, rows: range, offsets: Float[Tensor, "k 2"]
+    world: World, cameras: Cameras, rows: range, samples: int, shifts: Float[Tensor, "n 2"]
 ) -> Truth:
-    """Some rows of a view: the first ray of each pixel shows the geometry, the others the colour."""
-    width, k = int(cameras.size[index, 0]), len(offsets)
-    y, x = torch.meshgrid(torch.tensor(rows), torch.arange(width), indexing="ij")
-    pixels = (torch.stack([x, y], -1)[:, :, None].to(offsets) + offsets).reshape(-1, 2)
-    rays = cameras.rays(torch.full((len(pixels),), index, device=offsets.device), pixels)
-    time = float(cameras.time[index])
+    """Some rows of stacked pictures: the first ray of each pixel shows the geometry, the others the colour."""
+    width, height = cameras.size[0].tolist()
+    offsets = _sample_offsets(samples).to(shifts)
+    k = len(offsets)
+    row, x = torch.meshgrid(torch.tensor(rows), torch.arange(width), indexing="ij")
+    camera = (row // height).to(shifts.device)
+    corners = torch.stack([x, row % height], -1).to(shifts) - shifts[camera]
+    pixels = (corners[:, :, None] + offsets).reshape(-1, 2)
+    rays = cameras.rays(camera.reshape(-1).repeat_interleave(k), pixels)
+    time = float(cameras.time[0])
     hit = trace(world, rays.reshape(len(rays.near) // k, k), time)
     met = (hit.object_index >= 0).nonzero()[:, 0]
     surface = describe(world, rays[met], hit[met], time)

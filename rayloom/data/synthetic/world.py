@@ -57,7 +57,7 @@ class Object:
     def pose(self, time: float) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3"]]:
         """Rotation and position of world_from_body."""
         share = self.motion.progress(time)
-        rotation = _rotation(self.turn) @ _rotation(tuple(share * x for x in self.motion.turn))
+        rotation = _rotation(self.turn) @ _rotation(_scaled(self.motion.turn, share))
         position = torch.tensor(self.position, dtype=torch.float64)
         return rotation, position + share * torch.tensor(self.motion.offset, dtype=torch.float64)
 
@@ -80,6 +80,10 @@ class Object:
         points = body.bend(points) if isinstance(body, Bent) else points
         rotation, position = self.pose(time)
         return points @ rotation.to(points).T + position.to(points)
+
+
+def _scaled(vector: Vector, share: float) -> Vector:
+    return vector[0] * share, vector[1] * share, vector[2] * share
 
 
 @lru_cache(maxsize=1024)
@@ -164,6 +168,8 @@ class World:
 
     def swayed(self, offsets: NDArray[np.float64]) -> "World":
         """The same world with each object displaced, n x 3 world units."""
+        if not offsets.any():
+            return self
         moved = (
             replace(item, position=(item.position[0] + x, item.position[1] + y, item.position[2] + z))
             for item, (x, y, z) in zip(self.objects, offsets.tolist(), strict=True)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from rayloom.kernels.numba.jit import f32, kernel
+from rayloom.kernels.numba.jit import f32, inner, kernel
 from rayloom.kernels.numba.threads import run
 from rayloom.kernels.numba.vector import fetch_add
 
@@ -72,7 +72,7 @@ def _step(thread, counter, param, first, second, grads, numbers, clear):  # noqa
                     grads[:, row] = 0
 
 
-@kernel
+@inner
 def _update(param, first, second, grad, numbers):  # noqa: ANN001, ANN202
     """Kingma and Ba 2015, algorithm 1."""
     size, scale, beta_1, beta_2, eps = numbers

@@ -10,13 +10,13 @@ losses mean what they mean in the composed form of the method: `march`, `hash_gr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rayloom.kernels.fused import AdamRule, Report, Space
 from rayloom.kernels.hash_grid import HashGridLayout
 from rayloom.kernels.marching import StepRule
 from rayloom.kernels.numba.adam import adam_step
@@ -25,48 +25,14 @@ from rayloom.kernels.numba.fused_render import BLOCK_POINTS, BLOCK_RAYS, density
 from rayloom.kernels.numba.fused_step import Gradients, Target, train_rays
 from rayloom.kernels.numba.grid_tiles import levels_of
 from rayloom.kernels.numba.jit import f32
-from rayloom.kernels.numba.layers import Network, fill_network, layer_of, new_network
+from rayloom.kernels.numba.layers import Network, aligned_zeros, fill_network, layer_of, new_network
 from rayloom.kernels.numba.marching import lattice
 from rayloom.kernels.numba.stepping import Cells, Rule, cells_of, rule_of
 from rayloom.kernels.numba.threads import num_threads, run
-from rayloom.kernels.occupancy import OccupancyBits
 from rayloom.types import Rays
 
 MAX_TRAINING_THREADS = 8
 """Each thread has gradient tables of its own; beyond this many, summing them takes longer than it saves."""
-
-
-@dataclass(frozen=True)
-class Space:
-    """Where rays go. The hash grid covers the innermost box of `occupancy`, or contracts all space by it."""
-
-    occupancy: OccupancyBits
-    step: StepRule
-    limit: int = 1024
-    """Samples of a ray at most."""
-    stop: float = 1e-3
-    """Transmittance below which a ray ends."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What one pass over rays did."""
-
-    loss: float
-    """Mean over rays and channels of e², or of delta (2 |e| - delta) where |e| > delta."""
-    num_samples: int
-    """Samples that were seen: those with a colour and a gradient."""
-    num_asked: int
-    """Samples whose density was asked."""
-
-
-@dataclass(frozen=True)
-class AdamRule:
-    """Adam's settings; only rows with a gradient change."""
-
-    lr: float
-    betas: tuple[float, float] = (0.9, 0.99)
-    eps: float = 1e-15
 
 
 class FusedField:
@@ -188,8 +154,8 @@ def _check(
 def _new_gradients(threads: int, fused: FusedField) -> Gradients:
     return Gradients(
         np.zeros((threads, fused.table.size), np.float32),
-        np.zeros((threads, fused.density.offsets[-1]), np.float32),
-        np.zeros((threads, fused.color.offsets[-1]), np.float32),
+        aligned_zeros(threads * fused.density.offsets[-1]).reshape(threads, -1),
+        aligned_zeros(threads * fused.color.offsets[-1]).reshape(threads, -1),
         np.zeros((threads, *fused.codes.shape), np.float32),
         np.zeros((threads, 3)),
     )

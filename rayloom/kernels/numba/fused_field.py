@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rayloom.kernels.numba.elementary import exp, one_minus_exp
+from rayloom.kernels.numba.elementary import absorb, exp
 from rayloom.kernels.numba.grid_tiles import TILE, Corners, Levels, encode_tile, new_corners
-from rayloom.kernels.numba.jit import f32, kernel
-from rayloom.kernels.numba.layers import Network, forward_tile
+from rayloom.kernels.numba.jit import f32, inner, kernel
+from rayloom.kernels.numba.layers import Network, aligned_zeros, forward_tile
 from rayloom.kernels.numba.stepping import lattice_range, march_on, ray_in_box
 
 NUM_HARMONICS = 16
@@ -87,7 +87,7 @@ class Chunk(NamedTuple):
     """Where each ray's samples begin, and where the last one's end."""
 
 
-@kernel
+@inner
 def stride_of(field):  # noqa: ANN001, ANN201
     """Length of a row of activations."""
     return field.color.columns[-1] + field.color.widths[-1]
@@ -100,12 +100,12 @@ def new_chunk(field, path):  # noqa: ANN001, ANN201
     sample = np.zeros((8, room), np.float32)
     return Chunk(
         new_corners(), sample[0], sample[1], sample[2], sample[3], sample[4], sample[5], sample[6], sample[7],
-        np.zeros(room * stride_of(field), np.float32), np.zeros(NUM_HARMONICS, np.float32),
+        aligned_zeros(room * stride_of(field)), np.zeros(NUM_HARMONICS, np.float32),
         np.zeros(MAX_RAYS, np.int64), np.zeros(MAX_RAYS + 1, np.int64),
     )  # fmt: skip
 
 
-@kernel
+@inner
 def place_tile(ray, contracted, chunk, at, count):  # noqa: ANN001, ANN201
     """Places in the grid's unit cube of the midpoints of the steps at..at + count."""
     for i in range(at, at + count):
@@ -116,7 +116,7 @@ def place_tile(ray, contracted, chunk, at, count):  # noqa: ANN001, ANN201
         chunk.x[i], chunk.y[i], chunk.z[i] = in_cube(x, y, z, contracted)
 
 
-@kernel
+@inner
 def in_cube(x, y, z, contracted):  # noqa: ANN001, ANN201
     """From units of the box to [0, 1]^3, all space contracted to [-2, 2]^3 first (Barron et al. 2022, eq. 10)."""
     if not contracted:
@@ -126,7 +126,7 @@ def in_cube(x, y, z, contracted):  # noqa: ANN001, ANN201
     return scale * x + f32(0.5), scale * y + f32(0.5), scale * z + f32(0.5)
 
 
-@kernel
+@inner
 def density_tile(field, chunk, at, count):  # noqa: ANN001, ANN201
     """Density of the samples at..at + count."""
     stride = stride_of(field)
@@ -140,7 +140,7 @@ def density_tile(field, chunk, at, count):  # noqa: ANN001, ANN201
         chunk.density[i] = exp(min(chunk.activations[i * stride + raw], f32(MAX_LOG_DENSITY)))
 
 
-@kernel
+@inner
 def trace(index, slot, rays, cells, rule, path, field, chunk):  # noqa: ANN001, ANN201
     """Follow one ray until it ends or grows dark; give the number of samples whose density was asked.
 
@@ -161,9 +161,9 @@ def trace(index, slot, rays, cells, rule, path, field, chunk):  # noqa: ANN001, 
         density_tile(field, chunk, at, count)
         asked += count
         for i in range(at, at + count):
-            depth = chunk.density[i] * (chunk.ends[i] - chunk.starts[i])
-            chunk.weights[i] = transmittance * one_minus_exp(depth)
-            transmittance *= exp(-depth)
+            lost, left = absorb(chunk.density[i] * (chunk.ends[i] - chunk.starts[i]))
+            chunk.weights[i] = transmittance * lost
+            transmittance *= left
             chunk.after[i] = transmittance
             write_view(field, chunk, i, rays.code[index])
             at += 1
@@ -174,7 +174,7 @@ def trace(index, slot, rays, cells, rule, path, field, chunk):  # noqa: ANN001, 
     return asked
 
 
-@kernel
+@inner
 def write_view(field, chunk, sample, code):  # noqa: ANN001, ANN201
     """What the colour network sees besides the features."""
     at = sample * stride_of(field) + field.density.columns[-1] + field.density.widths[-1]
@@ -185,19 +185,20 @@ def write_view(field, chunk, sample, code):  # noqa: ANN001, ANN201
         chunk.activations[at + NUM_HARMONICS + i] = field.codes[row, i]
 
 
-@kernel
+@inner
 def color_chunk(field, chunk, samples):  # noqa: ANN001, ANN201
     """Colours of the first samples of the chunk, through the sigmoid, in the last column of activations."""
     stride, last = stride_of(field), field.color.columns[-1]
     for at in range(0, samples, TILE):
         forward_tile(field.color, chunk.activations, at * stride, stride)
     for i in range(samples):
-        for channel in range(3):
-            raw = chunk.activations[i * stride + last + channel]
-            chunk.activations[i * stride + last + channel] = f32(1) / (f32(1) + exp(-raw))
+        # All 16 padded outputs: one vector costs less than three numbers.
+        raw = chunk.activations[i * stride + last : i * stride + last + TILE]
+        for channel in range(TILE):
+            raw[channel] = f32(1) / (f32(1) + exp(-raw[channel]))
 
 
-@kernel
+@inner
 def write_harmonics(x, y, z, out):  # noqa: ANN001, ANN201
     """Real spherical harmonics of a unit direction up to degree 3, orthonormal on the sphere."""
     xy, xz, yz, xx, yy, zz = x * y, x * z, y * z, x * x, y * y, z * z

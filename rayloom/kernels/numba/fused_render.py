@@ -13,7 +13,7 @@ from rayloom.kernels.numba.fused_field import (
     trace,
 )
 from rayloom.kernels.numba.grid_tiles import TILE
-from rayloom.kernels.numba.jit import f32, kernel
+from rayloom.kernels.numba.jit import f32, inner, kernel
 from rayloom.kernels.numba.vector import fetch_add
 
 BLOCK_RAYS = 128
@@ -38,7 +38,7 @@ def render_rays(thread, counter, rays, cells, rule, path, field, out):  # noqa: 
     _show(slot, rays, field, chunk, out)
 
 
-@kernel
+@inner
 def _show(num_rays, rays, field, chunk, out):  # noqa: ANN001, ANN202
     """Colour and composite the first rays of a chunk."""
     color_chunk(field, chunk, chunk.begin[num_rays])

@@ -20,8 +20,8 @@ from rayloom.kernels.numba.fused_field import (
     trace,
 )
 from rayloom.kernels.numba.grid_tiles import TILE, scatter_tile
-from rayloom.kernels.numba.jit import f32, kernel
-from rayloom.kernels.numba.layers import backward_tile
+from rayloom.kernels.numba.jit import f32, inner, kernel
+from rayloom.kernels.numba.layers import aligned_zeros, backward_tile
 from rayloom.kernels.numba.vector import fetch_add
 
 BLOCK_RAYS = 128
@@ -55,9 +55,9 @@ class Backward(NamedTuple):
     density: np.ndarray
     """Gradient of the raw density."""
     features: np.ndarray
-    """Gradient of the features of one tile."""
-    ahead: np.ndarray
-    behind: np.ndarray
+    """Room for the density network, beginning with the gradient of a tile's features."""
+    view: np.ndarray
+    """Room for the colour network."""
 
 
 @kernel
@@ -82,14 +82,13 @@ def train_rays(thread, counter, rays, target, cells, rule, path, field, grads): 
 @kernel
 def _new_backward(field, path):  # noqa: ANN001, ANN202
     room, outputs = FULL + path.limit + 2 * TILE, field.color.widths[-1]
-    width = TILE * max(field.color.widths.max(), field.density.widths.max())
+    features, view = 2 * TILE * field.density.widths.max(), 2 * TILE * field.color.widths.max()
     return Backward(
-        np.zeros(room * outputs, np.float32), np.zeros(room, np.float32),
-        np.zeros(width, np.float32), np.zeros(width, np.float32), np.zeros(width, np.float32),
+        aligned_zeros(room * outputs), np.zeros(room, np.float32), aligned_zeros(features), aligned_zeros(view)
     )  # fmt: skip
 
 
-@kernel
+@inner
 def _learn(thread, num_rays, rays, target, field, chunk, work, grads):  # noqa: ANN001, ANN202, PLR0917
     """Colour, compare and go backward with the first rays of a chunk."""
     samples = chunk.begin[num_rays]
@@ -106,7 +105,7 @@ def _learn(thread, num_rays, rays, target, field, chunk, work, grads):  # noqa: 
         slot = _backward(thread, at, min(TILE, samples - at), slot, rays, field, chunk, work, grads)
 
 
-@kernel
+@inner
 def _compare(slot, rays, target, field, chunk, work):  # noqa: ANN001, ANN202
     """Loss of one ray, and its gradient with respect to raw colours and raw densities."""
     begin, end, ray = chunk.begin[slot], chunk.begin[slot + 1], chunk.ray[slot]
@@ -135,7 +134,7 @@ def _compare(slot, rays, target, field, chunk, work):  # noqa: ANN001, ANN202
     return loss_r + loss_g + loss_b
 
 
-@kernel
+@inner
 def _judge(ray, channel, begin, end, left, rays, target, field, chunk):  # noqa: ANN001, ANN202
     """Loss of one channel of a ray, and its slope."""
     stride, column = stride_of(field), field.color.columns[-1] + channel
@@ -148,31 +147,29 @@ def _judge(ray, channel, begin, end, left, rays, target, field, chunk):  # noqa:
     return target.scale * small * (f32(2) * abs(error) - small), slope if error > f32(0) else -slope
 
 
-@kernel
+@inner
 def _backward(thread, at, count, slot, rays, field, chunk, work, grads):  # noqa: ANN001, ANN202
     """From the gradients of one tile of samples to those of all parameters; give its last ray."""
     stride, outputs = stride_of(field), field.color.widths[-1]
     for i in range(TILE * outputs):
-        work.ahead[i] = work.color[at * outputs + i]
-    view = backward_tile(
-        field.color, chunk.activations, at * stride, stride, grads.color[thread], work.ahead, work.behind
-    )
+        work.view[i] = work.color[at * outputs + i]
+    view = backward_tile(field.color, chunk.activations, at * stride, stride, grads.color[thread], work.view)
     inputs, features = field.color.widths[0], field.density.widths[-1]
     for i in range(TILE):
         for j in range(features):
-            work.features[i * features + j] = view[i * inputs + j]
+            work.features[i * features + j] = work.view[view + i * inputs + j]
         work.features[i * features] += work.density[at + i]
     for i in range(count if field.codes.shape[1] > 0 else 0):
         while chunk.begin[slot + 1] <= at + i:
             slot += 1
         code = rays.code[chunk.ray[slot]]
         for j in range(field.codes.shape[1]):
-            grads.codes[thread, code, j] += view[i * inputs + features + NUM_HARMONICS + j]
+            grads.codes[thread, code, j] += work.view[view + i * inputs + features + NUM_HARMONICS + j]
     place = backward_tile(
-        field.density, chunk.activations, at * stride, stride, grads.density[thread], work.features, work.behind
+        field.density, chunk.activations, at * stride, stride, grads.density[thread], work.features
     )
     scatter_tile(
         chunk.x, chunk.y, chunk.z, at, count, grads.table[thread], field.levels, chunk.corners,
-        place, 0, field.density.widths[0],
+        work.features, place, field.density.widths[0],
     )  # fmt: skip
     return slot

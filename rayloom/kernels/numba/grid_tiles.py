@@ -1,7 +1,6 @@
 """The hash grid on tiles of 16 points: rows and weights of all corners first, then the rows themselves.
 
-The first part is a plain loop over the 16 lanes, which the compiler turns into wide vectors; the
-second loads each row as one short vector. Row c of lane q lies at 16 c + q.
+The first part works on all 16 points at once; the second loads each row as one short vector.
 """
 
 from functools import cache
@@ -10,11 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rayloom.kernels.hash_grid import HashGridLayout
-from rayloom.kernels.numba.jit import f32, kernel
+from rayloom.kernels.numba.corners import TILE, locate_points
+from rayloom.kernels.numba.jit import f32, inner, kernel
 from rayloom.kernels.numba.vector import gather_row, scatter_row
-
-TILE = 16
-
 
 class Levels(NamedTuple):
     """A layout as arrays: offset, stride_y, stride_z and mask of each level, and its resolution."""
@@ -26,9 +23,8 @@ class Levels(NamedTuple):
 
 
 class Corners(NamedTuple):
-    """Room for one tile: positions inside the cells, rows, weights."""
+    """Room for one tile: rows and weights of all corners."""
 
-    fraction: np.ndarray
     rows: np.ndarray
     weights: np.ndarray
 
@@ -44,77 +40,53 @@ def levels_of(layout: HashGridLayout) -> Levels:
 @kernel
 def new_corners():  # noqa: ANN201
     """Room for one tile."""
-    return Corners(np.zeros(3 * TILE, np.float32), np.zeros(8 * TILE, np.uint32), np.zeros(8 * TILE, np.float32))
+    return Corners(np.zeros(8 * TILE, np.uint32), np.zeros(8 * TILE, np.float32))
 
 
 
 
-@kernel
-def locate(x, y, z, at, address, resolution, corners):  # noqa: ANN001, ANN201
+@inner
+def locate(x, y, z, at, levels, level, corners):  # noqa: ANN001, ANN201
     """Fill `corners` for the points at..at + 16 on one level."""
-    fraction, rows, weights = corners.fraction, corners.rows, corners.weights
-    offset, stride_y, stride_z, mask = address[0], address[1], address[2], address[3]
-    one, last = f32(1), resolution - f32(1)
-    for i in range(TILE):
-        sx = min(max(x[at + i], f32(0)), one) * resolution
-        sy = min(max(y[at + i], f32(0)), one) * resolution
-        sz = min(max(z[at + i], f32(0)), one) * resolution
-        cx, cy, cz = np.int32(min(sx, last)), np.int32(min(sy, last)), np.int32(min(sz, last))
-        fx, fy, fz = sx - f32(cx), sy - f32(cy), sz - f32(cz)
-        fraction[i], fraction[TILE + i], fraction[2 * TILE + i] = fx, fy, fz
-        x0 = np.uint32(cx)
-        x1 = np.uint32(x0 + np.uint32(1))
-        y0 = np.uint32(np.uint32(cy) * stride_y)
-        y1 = np.uint32(y0 + stride_y)
-        z0 = np.uint32(np.uint32(cz) * stride_z)
-        z1 = np.uint32(z0 + stride_z)
-        gx, gy, gz = one - fx, one - fy, one - fz
-        rows[i] = ((x0 ^ y0 ^ z0) & mask) + offset
-        rows[TILE + i] = ((x1 ^ y0 ^ z0) & mask) + offset
-        rows[2 * TILE + i] = ((x0 ^ y1 ^ z0) & mask) + offset
-        rows[3 * TILE + i] = ((x1 ^ y1 ^ z0) & mask) + offset
-        rows[4 * TILE + i] = ((x0 ^ y0 ^ z1) & mask) + offset
-        rows[5 * TILE + i] = ((x1 ^ y0 ^ z1) & mask) + offset
-        rows[6 * TILE + i] = ((x0 ^ y1 ^ z1) & mask) + offset
-        rows[7 * TILE + i] = ((x1 ^ y1 ^ z1) & mask) + offset
-        weights[i], weights[TILE + i] = gy * gz * gx, gy * gz * fx
-        weights[2 * TILE + i], weights[3 * TILE + i] = fy * gz * gx, fy * gz * fx
-        weights[4 * TILE + i], weights[5 * TILE + i] = gy * fz * gx, gy * fz * fx
-        weights[6 * TILE + i], weights[7 * TILE + i] = fy * fz * gx, fy * fz * fx
+    address = levels.address
+    locate_points(
+        x, y, z, at, address[level, 0], address[level, 1], address[level, 2], address[level, 3],
+        levels.resolution[level], corners.rows, corners.weights,
+    )  # fmt: skip
 
 
-@kernel
+@inner
 def encode_tile(x, y, z, at, count, table, levels, corners, out, out_at, out_row):  # noqa: ANN001, ANN201
     """Write the features of the points at..at + count to rows of `out`, which begin at out_at."""
     width = len(levels.features)
     for level in range(levels.resolution.shape[0]):
-        locate(x, y, z, at, levels.address[level], levels.resolution[level], corners)
+        locate(x, y, z, at, levels, level, corners)
         for i in range(count):
             target = out_at + i * out_row + level * width
             gather_row(table, corners.rows, corners.weights, i, out, target, levels.features)
 
 
-@kernel
+@inner
 def scatter_tile(x, y, z, at, count, grad_table, levels, corners, grad, grad_at, grad_row):  # noqa: ANN001, ANN201
     """Add the gradient of `encode_tile` with respect to the table."""
     for level in range(levels.resolution.shape[0]):
         scatter_level(x, y, z, at, count, grad_table, levels, level, corners, grad, grad_at, grad_row)
 
 
-@kernel
+@inner
 def scatter_level(x, y, z, at, count, grad_table, levels, level, corners, grad, grad_at, grad_row):  # noqa: ANN001, ANN201
     """The part of `scatter_tile` that belongs to one level."""
-    locate(x, y, z, at, levels.address[level], levels.resolution[level], corners)
+    locate(x, y, z, at, levels, level, corners)
     source = grad_at + level * len(levels.features)
     for i in range(count):
         scatter_row(grad_table, corners.rows, corners.weights, i, grad, source + i * grad_row, levels.features)
 
 
-@kernel
-def place_gradient(table, levels, level, corners, lane, grad, grad_at):  # noqa: ANN001, ANN201
-    """The gradient of one level's features with respect to the place of one point: x, y, z."""
-    width = len(levels.features)
-    fx, fy, fz = corners.fraction[lane], corners.fraction[TILE + lane], corners.fraction[2 * TILE + lane]
+@inner
+def place_gradient(x, y, z, table, levels, level, corners, lane, grad, grad_at):  # noqa: ANN001, ANN201, PLR0917
+    """The gradient of one level's features with respect to the place of one point of a located tile."""
+    width, resolution = len(levels.features), levels.resolution[level]
+    fx, fy, fz = _fraction(x[lane], resolution), _fraction(y[lane], resolution), _fraction(z[lane], resolution)
     gx, gy, gz = f32(0), f32(0), f32(0)
     for corner in range(8):
         row = np.int64(corners.rows[corner * TILE + lane]) * width
@@ -127,5 +99,11 @@ def place_gradient(table, levels, level, corners, lane, grad, grad_at):  # noqa:
         gx += dot * wy * wz if corner & 1 else -dot * wy * wz
         gy += dot * wx * wz if corner & 2 else -dot * wx * wz
         gz += dot * wx * wy if corner & 4 else -dot * wx * wy
-    resolution = levels.resolution[level]
     return gx * resolution, gy * resolution, gz * resolution
+
+
+@inner
+def _fraction(coordinate, resolution):  # noqa: ANN001, ANN202
+    """How far a coordinate lies inside its cell."""
+    scaled = min(max(coordinate, f32(0)), f32(1)) * resolution
+    return scaled - f32(np.int32(min(scaled, resolution - f32(1))))

@@ -18,7 +18,7 @@ from rayloom.kernels.numba.grid_tiles import (
     place_gradient,
     scatter_level,
 )
-from rayloom.kernels.numba.jit import f32, kernel
+from rayloom.kernels.numba.jit import f32, inner, kernel
 from rayloom.kernels.numba.threads import run
 from rayloom.kernels.numba.vector import fetch_add
 
@@ -113,16 +113,16 @@ def _differentiate(thread, counter, place, table, levels, grad, grad_place):  # 
             count = min(TILE, total - at)
             copy_tile(x, y, z, at, count, px, py, pz)
             for level in range(levels.resolution.shape[0]):
-                locate(px, py, pz, 0, levels.address[level], levels.resolution[level], corners)
+                locate(px, py, pz, 0, levels, level, corners)
                 for i in range(count):
                     source = (at + i) * channels + level * width
-                    gx, gy, gz = place_gradient(table, levels, level, corners, i, flat, source)
+                    gx, gy, gz = place_gradient(px, py, pz, table, levels, level, corners, i, flat, source)
                     grad_place[at + i, 0] += gx
                     grad_place[at + i, 1] += gy
                     grad_place[at + i, 2] += gz
 
 
-@kernel
+@inner
 def copy_tile(x, y, z, at, count, px, py, pz):  # noqa: ANN001, ANN201
     """Copy a tile's coordinates; lanes without a point get the origin, which is in the grid."""
     for i in range(TILE):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rayloom.kernels.numba.jit import kernel
+from rayloom.kernels.numba.jit import inner, kernel
 from rayloom.kernels.numba.products import (
     ROWS,
     add_transposed,
@@ -49,7 +49,7 @@ def new_network(shapes: Sequence[tuple[int, int]], first_column: int = 0) -> Net
     sizes = [a * b for a, b in zip(widths, widths[1:], strict=False)]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     columns = first_column + np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
-    forward, backward = np.zeros((2, offsets[-1]), np.float32)
+    forward, backward = aligned_zeros(2 * offsets[-1]).reshape(2, -1)
     outputs = np.array([outputs for outputs, _ in shapes], np.int64)
     return Network(forward, backward, offsets, np.array(widths, np.int64), outputs, columns)
 
@@ -71,6 +71,14 @@ def layer_of(flat: np.ndarray, network: Network, index: int, transposed: bool = 
 
 
 @kernel
+def aligned_zeros(size):  # noqa: ANN001, ANN201
+    """Zeros that begin at a multiple of 64 bytes: a vector across two cache lines is read twice."""
+    room = np.zeros(size + ROWS, np.float32)
+    start = -(room.ctypes.data // 4) % ROWS
+    return room[start : start + size]
+
+
+@inner
 def forward_tile(network, activations, at, stride):  # noqa: ANN001, ANN201
     """Run 16 rows of activations, the first beginning at `at`, from inputs to outputs."""
     weights, offsets, widths, columns = network.forward, network.offsets, network.widths, network.columns
@@ -88,26 +96,30 @@ def forward_tile(network, activations, at, stride):  # noqa: ANN001, ANN201
     )  # fmt: skip
 
 
-@kernel
-def backward_tile(network, activations, at, stride, grads, ahead, behind):  # noqa: ANN001, ANN201
-    """From the gradient of 16 rows of outputs to that of weights (added to `grads`) and inputs.
+@inner
+def backward_tile(network, activations, at, stride, grads, room):  # noqa: ANN001, ANN201
+    """From the gradient of 16 rows of outputs to that of weights, added to `grads`, and of inputs.
 
-    `ahead` holds the gradient of the outputs, 16 x padded outputs. It and `behind` serve as room in
-    turn; the one that is returned holds the gradient of the inputs, 16 x padded inputs.
+    `room` begins with the gradient of the outputs, 16 x padded outputs. Its two halves take the
+    gradients of the layers in turn; the result is where in it that of the inputs, 16 x padded inputs,
+    begins.
     """
     weights, offsets, widths, columns = network.backward, network.offsets, network.widths, network.columns
+    half, ahead = room.shape[0] // 2, 0
     for step in range(widths.shape[0] - 1):
         layer = widths.shape[0] - 2 - step
-        width, source = widths[layer], at + columns[layer]
+        behind, width, outputs = half - ahead, widths[layer], widths[layer + 1]
+        source = at + columns[layer]
         add_transposed(
-            grads, offsets[layer], width, ahead, widths[layer + 1], widths[layer + 1], activations, source, stride
+            grads, offsets[layer], width, room, ahead, outputs, outputs, activations, source, stride
         )
         if layer == 0:
-            multiply(behind, 0, width, ahead, 0, widths[1], weights, 0, width, network.outputs[0])
+            multiply(room, behind, width, room, ahead, outputs, weights, 0, width, network.outputs[0])
         else:
             multiply_masked(
-                behind, width, ahead, widths[layer + 1], weights, offsets[layer], width,
+                room, behind, width, room, ahead, outputs, weights, offsets[layer], width,
                 network.outputs[layer], activations, source, stride,
             )  # fmt: skip
-        ahead, behind = behind, ahead
+        ahead = behind
     return ahead
+

@@ -9,9 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from rayloom.kernels.numba.jit import kernel
+from rayloom.kernels.numba.jit import inner, kernel
 from rayloom.kernels.numba.layers import (
     Network,
+    aligned_zeros,
     backward_tile,
     fill_network,
     forward_tile,
@@ -48,7 +49,8 @@ class _TinyMLP(torch.autograd.Function):
         x, *weights = ctx.saved_tensors
         network, rows = _network_of(weights), x.detach().contiguous().numpy()
         grad_rows = np.empty_like(rows)
-        grad_weights = np.zeros((num_threads(), network.offsets[-1]), np.float32)
+        size = network.offsets[-1]
+        grad_weights = aligned_zeros(num_threads() * size).reshape(-1, size)
         blocks = -(-len(rows) // CHUNK)
         run(_backward, blocks, network, rows, grads[0].contiguous().numpy(), grad_rows, grad_weights)
         total = grad_weights.sum(0)
@@ -66,7 +68,7 @@ def _network_of(weights: Sequence[Tensor]) -> Network:
 def _forward(thread, counter, network, rows, out):  # noqa: ANN001, ANN202
     """Run chunks of rows from inputs to outputs, a tile at a time."""
     stride = network.widths.sum()
-    activations = np.zeros(ROWS * stride, np.float32)
+    activations = aligned_zeros(ROWS * stride)
     while True:
         start = fetch_add(counter, 1) * CHUNK
         if start >= rows.shape[0]:
@@ -85,9 +87,9 @@ def _backward(thread, counter, network, rows, grad_out, grad_rows, grad_weights)
     The activations are computed again: they stay in the nearest cache, whereas those of the forward
     pass would have to travel through memory twice, which takes longer.
     """
-    stride, width = network.widths.sum(), network.widths.max()
-    activations = np.zeros(ROWS * stride, np.float32)
-    ahead, behind = np.zeros(ROWS * width, np.float32), np.zeros(ROWS * width, np.float32)
+    stride = network.widths.sum()
+    activations = aligned_zeros(ROWS * stride)
+    room = aligned_zeros(2 * ROWS * network.widths.max())
     outputs, inputs = network.widths[-1], network.widths[0]
     while True:
         start = fetch_add(counter, 1) * CHUNK
@@ -97,13 +99,13 @@ def _backward(thread, counter, network, rows, grad_out, grad_rows, grad_weights)
             count = min(ROWS, rows.shape[0] - at)
             _load(rows, at, count, activations, 0, stride)
             forward_tile(network, activations, 0, stride)
-            ahead[: ROWS * outputs] = 0
-            _load(grad_out, at, count, ahead, 0, outputs)
-            result = backward_tile(network, activations, 0, stride, grad_weights[thread], ahead, behind)
-            _unload(result, 0, inputs, grad_rows, at, count)
+            room[: ROWS * outputs] = 0
+            _load(grad_out, at, count, room, 0, outputs)
+            result = backward_tile(network, activations, 0, stride, grad_weights[thread], room)
+            _unload(room, result, inputs, grad_rows, at, count)
 
 
-@kernel
+@inner
 def _load(rows, at, count, tile, column, stride):  # noqa: ANN001, ANN202
     """Copy rows into a tile; what lies beyond the last row keeps finite old values."""
     for i in range(count):
@@ -111,7 +113,7 @@ def _load(rows, at, count, tile, column, stride):  # noqa: ANN001, ANN202
             tile[i * stride + column + j] = rows[at + i, j]
 
 
-@kernel
+@inner
 def _unload(tile, column, stride, rows, at, count):  # noqa: ANN001, ANN202
     """Copy rows out of a tile."""
     for i in range(count):

@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rayloom.kernels.numba.jit import host_lanes, kernel
+from rayloom.kernels.numba.jit import host_lanes, inner
 from rayloom.kernels.numba.vector import F32, I64, load, multiply_add, operands, splat, store
 
 ROWS = 16
@@ -121,26 +121,26 @@ class _Product:
 _store, _add, _relu, _mask = (tile_product(e, host_lanes()) for e in ("store", "add", "relu", "mask"))
 
 
-@kernel
+@inner
 def multiply(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth):  # noqa: ANN001, ANN201, PLR0917
     """C = A B for 16 rows."""
     _store(c, c_at, c_row, a, a_at, a_row, 1, b, b_at, columns, columns, depth, c, 0, 0)
 
 
-@kernel
+@inner
 def multiply_relu(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth):  # noqa: ANN001, ANN201, PLR0917
     """C = max(A B, 0) for 16 rows."""
     _relu(c, c_at, c_row, a, a_at, a_row, 1, b, b_at, columns, columns, depth, c, 0, 0)
 
 
-@kernel
-def multiply_masked(c, c_row, a, a_row, b, b_at, columns, depth, h, h_at, h_row):  # noqa: ANN001, ANN201, PLR0917
+@inner
+def multiply_masked(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth, h, h_at, h_row):  # noqa: ANN001, ANN201, PLR0917
     """C = A B where H > 0, else 0, for 16 rows: the gradient through a layer and its ReLU."""
-    _mask(c, 0, c_row, a, 0, a_row, 1, b, b_at, columns, columns, depth, h, h_at, h_row)
+    _mask(c, c_at, c_row, a, a_at, a_row, 1, b, b_at, columns, columns, depth, h, h_at, h_row)
 
 
-@kernel
-def add_transposed(c, c_at, columns, a, a_row, outputs, b, b_at, b_row):  # noqa: ANN001, ANN201, PLR0917
+@inner
+def add_transposed(c, c_at, columns, a, a_at, a_row, outputs, b, b_at, b_row):  # noqa: ANN001, ANN201, PLR0917
     """C += A^T B, summed over 16 rows, for `outputs` columns of A: the gradient of a weight."""
     for m in range(0, outputs, ROWS):
-        _add(c, c_at + m * columns, columns, a, m, 1, a_row, b, b_at, b_row, columns, ROWS, c, 0, 0)
+        _add(c, c_at + m * columns, columns, a, a_at + m, 1, a_row, b, b_at, b_row, columns, ROWS, c, 0, 0)

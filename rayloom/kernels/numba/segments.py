@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from rayloom.kernels.numba.elementary import exp, one_minus_exp
+from rayloom.kernels.numba.elementary import absorb
 from rayloom.kernels.numba.jit import f32, kernel
 from rayloom.kernels.numba.threads import run
 from rayloom.kernels.numba.vector import fetch_add
@@ -95,8 +95,9 @@ def _weigh(thread, counter, depth, edges, weights, after):  # noqa: ANN001, ANN2
         for ray in range(start, min(start + CHUNK, num_rays)):
             transmittance = f32(1)
             for i in range(edges[ray], edges[ray + 1]):
-                weights[i] = transmittance * one_minus_exp(depth[i])
-                transmittance *= exp(-depth[i])
+                lost, left = absorb(depth[i])
+                weights[i] = transmittance * lost
+                transmittance *= left
                 after[i] = transmittance
 
 

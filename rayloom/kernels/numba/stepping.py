@@ -7,7 +7,7 @@ import numpy as np
 
 from rayloom.kernels.marching import StepRule
 from rayloom.kernels.numba.elementary import exp, exponent
-from rayloom.kernels.numba.jit import f32, kernel
+from rayloom.kernels.numba.jit import f32, inner
 from rayloom.kernels.occupancy import BLOCK, OccupancyBits
 
 SLACK = f32(0.05)
@@ -59,7 +59,7 @@ def cells_of(occupancy: OccupancyBits) -> Cells:
     return Cells(bits, blocks, center, 1 / half_size, occupancy.resolution, f32(occupancy.cell_width))
 
 
-@kernel
+@inner
 def t_from_u(u, rule):  # noqa: ANN001, ANN201
     """Distance of a lattice coordinate."""
     if u <= rule.u_grow:
@@ -68,7 +68,7 @@ def t_from_u(u, rule):  # noqa: ANN001, ANN201
     return grown + max(u - rule.u_end, f32(0)) * rule.largest
 
 
-@kernel
+@inner
 def u_from_t(t, rule):  # noqa: ANN001, ANN201
     """Lattice coordinate of a distance."""
     if t <= rule.t_grow:
@@ -77,7 +77,7 @@ def u_from_t(t, rule):  # noqa: ANN001, ANN201
     return rule.u_grow + grown + max(t - rule.t_end, f32(0)) / rule.largest
 
 
-@kernel
+@inner
 def ray_in_box(origins, directions, index, first, cells):  # noqa: ANN001, ANN201
     """One ray of the arrays."""
     c, s = cells.center, cells.inverse_half_size
@@ -88,7 +88,7 @@ def ray_in_box(origins, directions, index, first, cells):  # noqa: ANN001, ANN20
     return Ray(place, direction, first)
 
 
-@kernel
+@inner
 def lattice_range(ray, count, cells, rule):  # noqa: ANN001, ANN201
     """The part of 0..count in which the ray is inside the outermost box."""
     half = f32(1 << (cells.bits.shape[0] - 1))
@@ -108,13 +108,13 @@ def lattice_range(ray, count, cells, rule):  # noqa: ANN001, ANN201
     return begin, count
 
 
-@kernel
+@inner
 def lattice_index(t, ray, rule):  # noqa: ANN001, ANN201
     """The first step whose midpoint is not clearly before t."""
     return max(np.int64(math.ceil(u_from_t(t, rule) - ray.first - f32(0.5) - SLACK)), 0)
 
 
-@kernel
+@inner
 def march_on(ray, index, end, cells, rule, starts, ends, at, capacity):  # noqa: ANN001, ANN201
     """Write up to `capacity` occupied steps from lattice position `index`; give their number and the next index.
 
@@ -134,7 +134,7 @@ def march_on(ray, index, end, cells, rule, starts, ends, at, capacity):  # noqa:
     return found, index
 
 
-@kernel
+@inner
 def empty_until(ray, t, width, cells, rule):  # noqa: ANN001, ANN201
     """How far the empty cell or block around the point at t reaches along the ray; -1 if it is occupied."""
     x = ray.place[0] + t * ray.direction[0]
@@ -167,7 +167,7 @@ def empty_until(ray, t, width, cells, rule):  # noqa: ANN001, ANN201
     return max(leave, f32(0))
 
 
-@kernel
+@inner
 def to_wall(place, cell, velocity, edge):  # noqa: ANN001, ANN201
     """Distance along the ray to the wall of a cell, or of its block of `edge` cells, on one axis."""
     low = cell // edge * edge

@@ -39,10 +39,10 @@ def multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
 
 
 def operand(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    """The data pointer of an array, an integer as 64 bits, anything else as it is."""
+    """The data pointer of an array, a signed integer as 64 bits, anything else as it is."""
     if isinstance(kind, types.Array):
         return context.make_array(kind)(context, builder, value).data
-    if isinstance(kind, types.Integer) and value.type != I64:
+    if isinstance(kind, types.Integer) and kind.signed and value.type != I64:
         return builder.sext(value, I64)
     return value
 
