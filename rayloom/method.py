@@ -53,6 +53,9 @@ class Method(nn.Module, ABC, Generic[C]):
         """How many rays the next step should see."""
         return self.config.rays_per_step
 
+    def prepare(self) -> None:
+        """Compile what training will call, without changing anything; its time does not count as training."""
+
     def before_step(self, progress: Progress) -> None:
         """Anneal: set what `render` needs to know about the progress of training."""
 

@@ -61,6 +61,11 @@ class Rays(Record):
         """The points at distances t."""
         return self.origins[..., None, :] + t[..., None] * self.directions[..., None, :]
 
+    def at_samples(self, samples: "PackedSamples") -> Float[Tensor, "samples 3"]:
+        """The midpoints of packed samples."""
+        index = samples.ray_index
+        return self.origins[index] + samples.midpoints[:, None] * self.directions[index]
+
     @property
     def shape(self) -> torch.Size:
         """The leading axes."""

@@ -1,5 +1,6 @@
 """What NeRF is claimed to show, in miniature on the scene world, each part against its absence."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rayloom.claims.experiments import held_out_psnr, photograph, trained
@@ -8,16 +9,16 @@ from rayloom.claims.records import Claim, Measurement
 if TYPE_CHECKING:
     from rayloom.data.scene import Scene
 
-NETWORK = {"width": 64, "depth": 4, "rays_per_step": 256, "lr": 3e-3, "lr_final": 3e-4}
+NETWORK: Mapping[str, object] = {"width": 64, "depth": 4, "rays_per_step": 256, "lr": 3e-3, "lr_final": 3e-4}
 
 
 def _compare(
-    scene: "Scene", steps: int, seed: int, with_it: dict[str, object], without: dict[str, object]
+    scene: "Scene", steps: int, seed: int, with_it: Mapping[str, object], without: Mapping[str, object]
 ) -> Measurement:
     """Held-out PSNR of two settings that share everything else."""
     scores = [
         held_out_psnr(
-            trained("nerf", scene, preset="tiny", steps=steps, seed=seed, **NETWORK | change), scene
+            trained("nerf", scene, preset="tiny", steps=steps, seed=seed, **NETWORK, **change), scene
         )
         for change in (with_it, without)
     ]

@@ -12,7 +12,7 @@ import msgspec
 from rayloom import claims
 from rayloom.claims.records import Claim, Result
 from rayloom.errors import InputError
-from rayloom.metrics.files import whole_file
+from rayloom.files import whole_file
 
 FOLDER = Path(__file__).parent
 

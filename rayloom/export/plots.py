@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rayloom.errors import InputError
-from rayloom.metrics.files import whole_file
+from rayloom.files import whole_file
 
 
 def plot_training(records: Sequence[Mapping[str, Any]], path: Path) -> None:

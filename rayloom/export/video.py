@@ -13,7 +13,7 @@ from numpy import ndarray as Array
 from PIL import Image as PILImage
 
 from rayloom.errors import InputError
-from rayloom.metrics.files import whole_file
+from rayloom.files import whole_file
 
 Frame = UInt8[Array, "h w 3"]
 

@@ -14,7 +14,7 @@ from numpy import ndarray as Array
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
-from rayloom.metrics.files import whole_file
+from rayloom.files import whole_file
 
 FULL_ERROR = 0.25
 """The mean absolute error that gets the last colour of `error_picture`; fixed, so that pictures compare."""

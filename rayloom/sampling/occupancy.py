@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rayloom.geometry.boxes import Box
 from rayloom.kernels import OccupancyBits, occupancy_bits
 
 DensityFunction = Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]]
@@ -18,19 +19,14 @@ class OccupancyGrid(nn.Module):
     cell does.
     """
 
-    def __init__(
-        self,
-        center: tuple[float, float, float],
-        half_size: tuple[float, float, float],
-        num_cascades: int,
-        resolution: int,
-    ) -> None:
+    def __init__(self, box: Box, num_cascades: int, resolution: int) -> None:
         super().__init__()
-        self.center = center
-        self.half_size = half_size
+        low, high = box.low.double(), box.high.double()
+        self.center = _triple((low + high) / 2)
+        self.half_size = _triple((high - low) / 2)
         self.resolution = resolution
         shape = (num_cascades, resolution, resolution, resolution)
-        packed = occupancy_bits(torch.ones(shape, dtype=torch.bool), center, half_size)
+        packed = occupancy_bits(torch.ones(shape, dtype=torch.bool), self.center, self.half_size)
         self.optical_depth: Tensor
         self.register_buffer("optical_depth", torch.zeros(shape))
         self.bits: Tensor
@@ -113,3 +109,8 @@ class OccupancyGrid(nn.Module):
         return torch.cat(
             [anywhere, holding[torch.randint(len(holding), (num_cells // 2,), device=flat.device)]]
         )
+
+
+def _triple(vector: Float[Tensor, "3"]) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in vector)
+    return x, y, z

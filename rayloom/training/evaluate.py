@@ -17,7 +17,7 @@ from rayloom.data.scene import Scene
 from rayloom.errors import InputError
 from rayloom.method import Method
 from rayloom.metrics import pictures
-from rayloom.metrics.files import whole_file
+from rayloom.files import whole_file
 from rayloom.metrics.images import SSIMVariant, psnr, ssim, ssim_window_size
 from rayloom.metrics.lpips import LPIPS, load_lpips
 from rayloom.metrics.protocol import Protocol

@@ -78,6 +78,9 @@ def train(
     `on_record` hears about once a second how training goes. Raises InputError if the loss is no number.
     """
     method.train()
+    compiling = Clock()
+    method.prepare()
+    compile_seconds = compiling.seconds
     optimizer, clock, recorder = Optimizer(method), Clock(), Recorder(config, on_record, held_out_psnr)
     progress = Progress(step=0, fraction=0.0)
     with interruptible() as interrupted:
@@ -92,7 +95,7 @@ def train(
         return Outcome(
             steps=progress.step,
             seconds=clock.seconds,
-            compile_seconds=0.0,
+            compile_seconds=compile_seconds,
             rays=recorder.total.rays,
             samples=recorder.total.samples,
             interrupted=interrupted(),

@@ -13,7 +13,7 @@ import msgspec
 from rayloom import __version__
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
-from rayloom.metrics.files import whole_file
+from rayloom.files import whole_file
 from rayloom.scene_info import SceneInfo
 from rayloom.training.config import TrainConfig
 from rayloom.training.records import Record

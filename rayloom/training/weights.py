@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from rayloom.errors import InputError
-from rayloom.metrics.files import whole_file
+from rayloom.files import whole_file
 from rayloom.training.runs import WEIGHTS
 
 

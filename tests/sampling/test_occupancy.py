@@ -1,7 +1,10 @@
 import torch
 
+from rayloom.geometry.boxes import Box
 from rayloom.kernels import StepRule, march
 from rayloom.sampling.occupancy import OccupancyGrid
+
+CUBE = Box(-torch.ones(3), torch.ones(3))
 
 
 def ball(points: torch.Tensor) -> torch.Tensor:
@@ -9,7 +12,7 @@ def ball(points: torch.Tensor) -> torch.Tensor:
 
 
 def updated(num_cells: int | None, num_updates: int = 1, cascades: int = 1) -> OccupancyGrid:
-    grid = OccupancyGrid((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), cascades, 32)
+    grid = OccupancyGrid(CUBE, cascades, 32)
     for _ in range(num_updates):
         if num_cells is None:
             grid.survey(ball, 0.01, decay=0.95, threshold=0.01)
@@ -19,7 +22,7 @@ def updated(num_cells: int | None, num_updates: int = 1, cascades: int = 1) -> O
 
 
 def test_a_new_grid_is_wholly_occupied():
-    assert OccupancyGrid((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 2, 32).occupied_share == 1
+    assert OccupancyGrid(CUBE, 2, 32).occupied_share == 1
 
 
 def test_a_survey_finds_the_matter_and_its_share():
@@ -53,7 +56,7 @@ def test_updates_correct_a_survey_in_time():
 
 
 def test_points_of_a_cell_lie_in_it_also_in_outer_boxes():
-    grid = OccupancyGrid((1.0, 2.0, 3.0), (1.0, 2.0, 3.0), 3, 32)
+    grid = OccupancyGrid(Box(torch.zeros(3), torch.tensor([2.0, 4.0, 6.0])), 3, 32)
     cells = torch.randint(3 * 32**3, (1000,))
     points = grid.points_in(cells % 32**3, cells // 32**3, 32)
     unit = (points - torch.tensor(grid.center)) / torch.tensor(grid.half_size)
@@ -76,7 +79,7 @@ def test_rays_step_only_through_what_is_occupied():
 
 
 def test_a_grid_survives_saving():
-    grid, other = updated(None), OccupancyGrid((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 1, 32)
+    grid, other = updated(None), OccupancyGrid(CUBE, 1, 32)
     other.load_state_dict(grid.state_dict())
     torch.testing.assert_close(other.occupancy.bits, grid.occupancy.bits)
     assert other.occupied_share == grid.occupied_share

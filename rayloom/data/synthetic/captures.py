@@ -120,7 +120,7 @@ def make_capture(
         root=Path(worlds[0].name),
         format="blender" if worlds[0].is_open else "transforms",
         frames=tuple(frames),
-        points=np.concatenate(points),
+        points=np.concatenate([np.zeros((0, 3)), *points]),
         up=np.array([0.0, 0.0, 1.0]),
         kind_hint="object" if worlds[0].is_open else None,
         background=(1.0, 1.0, 1.0) if worlds[0].is_open else None,

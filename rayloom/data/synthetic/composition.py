@@ -10,6 +10,9 @@ from torch import Tensor
 from rayloom.data.synthetic.shapes import Shape, Vector
 from rayloom.geometry.transforms import so3_exp
 
+_STRAIGHT = 1e-9
+"""Curvatures below this bend nothing that a float could tell."""
+
 
 @dataclass(frozen=True)
 class Placed(Shape):
@@ -108,21 +111,22 @@ class Bent(Shape):
     def rest(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Where the points of the bent body lie in the straight one."""
         k = self.curvature
-        if k == 0:
+        if abs(k) < _STRAIGHT:
             return points
         x, y, z = points.unbind(-1)
         scale = torch.hypot(1 - k * x, k * z)
-        return torch.stack([(1 - scale) / k, y, torch.atan2(k * z, 1 - k * x) / k], -1)
+        # (1 - scale) / k without cancellation.
+        rest_x = (2 * x - k * (x * x + z * z)) / (1 + scale)
+        return torch.stack([rest_x, y, torch.atan2(k * z, 1 - k * x) / k], -1)
 
     def bend(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Where the points of the straight body lie in the bent one."""
         k = self.curvature
-        if k == 0:
+        if abs(k) < _STRAIGHT:
             return points
         x, y, z = points.unbind(-1)
-        return torch.stack(
-            [(1 - torch.cos(k * z)) / k + x * torch.cos(k * z), y, (1 / k - x) * torch.sin(k * z)], -1
-        )
+        sine, versine = torch.sin(k * z), 2 * torch.sin(k * z / 2) ** 2
+        return torch.stack([versine / k + x * (1 - versine), y, sine / k - x * sine], -1)
 
     def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
         """The straight body's distance, less by as much as straightening can stretch."""

@@ -69,6 +69,9 @@ def balls_met(
     from_origin, squares = (origins * directions).sum(-1), (origins**2).sum(-1)
     met = torch.empty(len(centers), len(origins), dtype=torch.bool, device=origins.device)
     for i, (center, radius) in enumerate(zip(centers, radii, strict=True)):
+        if radius == torch.inf:
+            met[i] = True
+            continue
         along = directions @ center - from_origin
         reach = 1.001 * radius + spread * (along + radius).clamp(min=1)
         apart = squares + center @ center - 2 * (origins @ center)

@@ -37,12 +37,13 @@ class Dome(Rig):
     fov_rad: float = 0.69
 
     def poses(self, num_views: int, seed: int) -> Float[Tensor, "n 3 4"]:
-        """Golden-angle spacing with random jitter and order, so that any subset covers the dome."""
+        """Golden-angle spacing in random order, so that the first few already go all around."""
         rng = np.random.default_rng(seed)
-        cell = (rng.permutation(num_views) + rng.uniform(0.2, 0.8, num_views)) / num_views
+        order = rng.permutation(num_views)
+        cell = (order + rng.uniform(0.2, 0.8, num_views)) / num_views
         height = math.sin(self.low_rad) + cell * (math.sin(self.high_rad) - math.sin(self.low_rad))
         golden = math.pi * (3 - math.sqrt(5))
-        azimuth = rng.uniform(0, 2 * math.pi) + golden * cell * num_views
+        azimuth = rng.uniform(0, 2 * math.pi) + golden * order
         return _look_from(_spherical(self.distance, azimuth, np.arcsin(height)), self.target)
 
 

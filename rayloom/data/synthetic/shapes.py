@@ -221,22 +221,19 @@ class Cone(Shape):
         return math.hypot(max(self.bottom_radius, self.top_radius), self.half_height)
 
     def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
-        """The nearer of the caps and the slanted side, in the plane of radius and height."""
+        """Distance to the nearest face or rim of the trapezium in the plane of radius and height."""
         radial, height = vector_norm(points[..., :2], dim=-1), points[..., 2]
-        cap_radius = torch.where(height < 0, self.bottom_radius, self.top_radius)
-        cap_out = (radial - cap_radius).clamp(min=0)
-        above = height.abs() - self.half_height
-        rise = 2 * self.half_height
-        run = self.top_radius - self.bottom_radius
-        along = (radial - self.bottom_radius) * run + (height + self.half_height) * rise
-        along = (along / (run * run + rise * rise)).clamp(0, 1)
-        side_radial = radial - self.bottom_radius - run * along
-        side_height = height + self.half_height - rise * along
-        squared = torch.minimum(cap_out**2 + above**2, side_radial**2 + side_height**2)
-        inside = (side_radial < 0) & (above < 0)
-        # The floor keeps the gradient of the root finite for points exactly on the surface.
-        root = squared.clamp(min=1e-24).sqrt()
-        return torch.where(inside, -root, root)
+        run, rise = self.top_radius - self.bottom_radius, 2 * self.half_height
+        length = math.hypot(run, rise)
+        out, up = radial - self.bottom_radius, height + self.half_height
+        side, share = (out * rise - up * run) / length, (out * run + up * rise) / length**2
+        cap, cap_radius = height.abs() - self.half_height, torch.where(height < 0, self.bottom_radius, self.top_radius)
+        rim = torch.minimum(torch.hypot(out, up), torch.hypot(radial - self.top_radius, up - rise))
+        on_cap = (cap > 0) & (radial <= cap_radius)
+        on_side = (side > 0) & (share >= 0) & (share <= 1)
+        outside = torch.where(on_cap, cap, torch.where(on_side, side, rim))
+        inside = torch.maximum(side, cap)
+        return torch.where(inside <= 0, inside, outside)
 
     def intersect(
         self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
@@ -281,7 +278,8 @@ def sphere_trace(
     shape: Shape, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
 ) -> Float[Tensor, " n"]:
     """The first crossing, from outside or inside: far away by advancing by the distance, near by secants."""
-    enter, leave = ball_interval(origins, directions, shape.reach)
+    # The ball is a little larger than the body, so that a step past the surface can turn back.
+    enter, leave = ball_interval(origins, directions, 1.01 * shape.reach)
     start = enter.clamp(min=T_MIN)
     result = torch.full_like(start, torch.inf)
     active = (start < leave).nonzero()[:, 0]

@@ -69,7 +69,7 @@ def shiny_world(seed: int = 0) -> World:
 def sparse_world(seed: int = 0) -> World:
     """A few small things far apart in the unit ball, nothing under them: most rays meet nothing."""
     rng = np.random.default_rng(seed)
-    things = (_ball(), _block(), _lemons())
+    things = (_ball(), _block(), _lemons()[:1])
     objects: tuple[Object, ...] = ()
     for i, place in enumerate(rng.permutation(len(things))):
         angle = 2 * math.pi * (place + rng.uniform(-0.1, 0.1)) / len(things)

@@ -41,17 +41,16 @@ def trace(world: World, rays: Rays, time: float) -> Hit:
 
     Rays may come in n bundles of k, each within the cone of its first ray; this saves time only.
     """
-    k = 1 if rays.near.dim() == 1 else rays.shape[1]
-    cones = rays if k == 1 else rays.map(lambda values: values[:, 0])
-    rays = rays.reshape(rays.near.numel())
+    bundles = rays if rays.near.dim() == 2 else rays.reshape(rays.shape[0], 1)
+    cones, k = bundles.map(lambda values: values[:, 0]), bundles.shape[1]
+    rays = rays.reshape(bundles.near.numel())
     nearest = torch.full_like(rays.near, torch.inf)
     object_index = torch.full(rays.near.shape, -1, dtype=torch.int64, device=rays.near.device)
     # Half the diagonal of a pixel is 1.22 of the cone's radius; the rest is for the camera's distortion.
     spread = 1.5 * cones.radii if k > 1 else 0.0
     met = balls_met(cones.origins, cones.directions, *world.balls(rays.origins, time), spread)
     for i, item in enumerate(world.objects):
-        bundles = met[i].nonzero()
-        candidates = (bundles * k + torch.arange(k, device=bundles.device)).flatten()
+        candidates = (met[i].nonzero() * k + torch.arange(k, device=met.device)).flatten()
         origins = rays.origins.index_select(0, candidates)
         t = intersect_object(item, origins, rays.directions.index_select(0, candidates), time)
         closer = (t < nearest.index_select(0, candidates)).nonzero()[:, 0]

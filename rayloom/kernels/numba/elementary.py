@@ -1,29 +1,65 @@
 """Elementary functions that vectorise: the library's are calls, which a compiler cannot widen."""
 
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from rayloom.kernels.numba.jit import f32, inner
-from rayloom.kernels.numba.vector import bits_from_float, float_from_bits
+from rayloom.kernels.numba.vector import F32, I32, bits_from_float, load, multiply_add, operands, store
+
+LANES = 16
+TAYLOR = (1.0, 6.931471805599453e-1, 2.4022650695910072e-1, 5.550410866482158e-2, 9.618129107628477e-3,
+          1.3333558146428443e-3, 1.5403530393381608e-4)  # fmt: skip
+"""ln(2)^n / n!: the series of 2^f, which on [-1/2, 1/2] ends where float32 does."""
 
 
-@inner
-def exp(x):  # noqa: ANN001, ANN201
-    """e^x to 1e-6 (1 + |x|) relative, for float32; cut to 2^-126 and 2^126 beyond its range.
+def emit_exp(builder: Any, x: Any) -> Any:
+    """e^x of a float or a vector of floats, to 1e-6 (1 + |x|) relative, cut to 2^-126 and 2^126."""
+    kind = x.type
+    lanes = kind.count if isinstance(kind, ir.VectorType) else 0
+    integer = ir.VectorType(I32, lanes) if lanes else I32
 
-    2^k times a polynomial for 2^f, f in [-1/2, 1/2]: its Taylor series, cut where float32 ends.
-    """
-    y = min(max(x * f32(1.4426950408889634), f32(-126)), f32(126))
-    # Rounded by truncating a positive number; k + 127 is the exponent field of 2^k.
-    biased = np.int32(y + f32(127.5))
-    f = y - (f32(biased) - f32(127))
-    p = f32(1.5403530393381608e-4)
-    p = p * f + f32(1.3333558146428443e-3)
-    p = p * f + f32(9.618129107628477e-3)
-    p = p * f + f32(5.550410866482158e-2)
-    p = p * f + f32(2.4022650695910072e-1)
-    p = p * f + f32(6.931471805599453e-1)
-    p = p * f + f32(1)
-    return p * float_from_bits(np.int32(biased << np.int32(23)))
+    def constant(value: float, of: Any = kind) -> Any:
+        return ir.Constant(of, [value] * lanes if lanes else value)
+
+    y = builder.fmul(x, constant(1.4426950408889634))
+    y = builder.select(builder.fcmp_ordered("<", y, constant(-126.0)), constant(-126.0), y)
+    y = builder.select(builder.fcmp_ordered(">", y, constant(126.0)), constant(126.0), y)
+    # Truncation rounds, as the number is positive; it is the exponent field of the power of two.
+    field = builder.fptosi(builder.fadd(y, constant(127.5)), integer)
+    # 127 is taken off as an integer: the compiler may reorder sums of floats, which would round here.
+    power = builder.sitofp(builder.sub(field, constant(127, integer)), kind)
+    fraction = builder.fsub(y, power)
+    series = constant(TAYLOR[-1])
+    for coefficient in TAYLOR[-2::-1]:
+        series = multiply_add(builder, series, fraction, constant(coefficient))
+    return builder.fmul(series, builder.bitcast(builder.shl(field, constant(23, integer)), kind))
+
+
+@intrinsic
+def exp(context, x):  # noqa: ANN001, ANN202
+    """e^x to 1e-6 (1 + |x|) relative, for float32; cut to 2^-126 and 2^126 beyond its range."""
+    return types.float32(types.float32), lambda _, builder, __, values: emit_exp(builder, values[0])
+
+
+@intrinsic
+def sigmoid_row(context, array, at):  # noqa: ANN001, ANN202
+    """1 / (1 + e^-x) of the 16 numbers at..at + 16, in place: one vector costs less than three numbers."""
+    signature = types.void(array, at)
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        data, at = operands(context, builder, signature, values)
+        vector = ir.VectorType(F32, LANES)
+        place = builder.gep(data, [at])
+        one = ir.Constant(vector, [1.0] * LANES)
+        grown = emit_exp(builder, builder.fneg(load(builder, place, vector)))
+        store(builder, builder.fdiv(one, builder.fadd(one, grown)), place)
+        return context.get_dummy_value()
+
+    return signature, emit
 
 
 @inner

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rayloom.kernels.numba.elementary import absorb, exp
+from rayloom.kernels.numba.elementary import absorb, exp, sigmoid_row
 from rayloom.kernels.numba.grid_tiles import TILE, Corners, Levels, encode_tile, new_corners
 from rayloom.kernels.numba.jit import f32, inner, kernel
 from rayloom.kernels.numba.layers import Network, aligned_zeros, forward_tile
@@ -192,10 +192,7 @@ def color_chunk(field, chunk, samples):  # noqa: ANN001, ANN201
     for at in range(0, samples, TILE):
         forward_tile(field.color, chunk.activations, at * stride, stride)
     for i in range(samples):
-        # All 16 padded outputs: one vector costs less than three numbers.
-        raw = chunk.activations[i * stride + last : i * stride + last + TILE]
-        for channel in range(TILE):
-            raw[channel] = f32(1) / (f32(1) + exp(-raw[channel]))
+        sigmoid_row(chunk.activations, i * stride + last)
 
 
 @inner

@@ -50,14 +50,14 @@ class Target(NamedTuple):
 class Backward(NamedTuple):
     """Working memory of the backward pass of one thread."""
 
-    color: np.ndarray
+    color_slopes: np.ndarray
     """Gradient of the raw colours, a row of padded outputs for each sample of the chunk."""
-    density: np.ndarray
-    """Gradient of the raw density."""
-    features: np.ndarray
-    """Room for the density network, beginning with the gradient of a tile's features."""
-    view: np.ndarray
-    """Room for the colour network."""
+    density_slopes: np.ndarray
+    """Gradient of the raw densities."""
+    color_room: np.ndarray
+    """Room for the colour network, beginning with the gradient of a tile's outputs."""
+    density_room: np.ndarray
+    """The same for the density network."""
 
 
 @kernel
@@ -82,10 +82,10 @@ def train_rays(thread, counter, rays, target, cells, rule, path, field, grads): 
 @kernel
 def _new_backward(field, path):  # noqa: ANN001, ANN202
     room, outputs = FULL + path.limit + 2 * TILE, field.color.widths[-1]
-    features, view = 2 * TILE * field.density.widths.max(), 2 * TILE * field.color.widths.max()
+    color, density = 2 * TILE * field.color.widths.max(), 2 * TILE * field.density.widths.max()
     return Backward(
-        aligned_zeros(room * outputs), np.zeros(room, np.float32), aligned_zeros(features), aligned_zeros(view)
-    )  # fmt: skip
+        aligned_zeros(room * outputs), aligned_zeros(room), aligned_zeros(color), aligned_zeros(density)
+    )
 
 
 @inner
@@ -98,8 +98,8 @@ def _learn(thread, num_rays, rays, target, field, chunk, work, grads):  # noqa: 
     grads.sums[thread, 1] += samples
     outputs = field.color.widths[-1]
     # The last tile may reach over the last sample, into rows of an earlier chunk.
-    work.color[samples * outputs : (samples + TILE) * outputs] = 0
-    work.density[samples : samples + TILE] = 0
+    work.color_slopes[samples * outputs : (samples + TILE) * outputs] = 0
+    work.density_slopes[samples : samples + TILE] = 0
     slot = 0
     for at in range(0, samples, TILE):
         slot = _backward(thread, at, min(TILE, samples - at), slot, rays, field, chunk, work, grads)
@@ -125,11 +125,11 @@ def _compare(slot, rays, target, field, chunk, work):  # noqa: ANN001, ANN202
         for channel in range(3):
             rgb = chunk.activations[i * stride + column + channel]
             seen += rgb * slopes[channel]
-            work.color[i * outputs + channel] = chunk.weights[i] * slopes[channel] * rgb * (f32(1) - rgb)
+            work.color_slopes[i * outputs + channel] = chunk.weights[i] * slopes[channel] * rgb * (f32(1) - rgb)
         width = chunk.ends[i] - chunk.starts[i]
         free = chunk.activations[i * stride + raw] <= f32(MAX_LOG_DENSITY)
         slope = (chunk.after[i] * seen - behind) * width * chunk.density[i]
-        work.density[i] = slope if free else f32(0)
+        work.density_slopes[i] = slope if free else f32(0)
         behind += chunk.weights[i] * seen
     return loss_r + loss_g + loss_b
 
@@ -152,24 +152,24 @@ def _backward(thread, at, count, slot, rays, field, chunk, work, grads):  # noqa
     """From the gradients of one tile of samples to those of all parameters; give its last ray."""
     stride, outputs = stride_of(field), field.color.widths[-1]
     for i in range(TILE * outputs):
-        work.view[i] = work.color[at * outputs + i]
-    view = backward_tile(field.color, chunk.activations, at * stride, stride, grads.color[thread], work.view)
+        work.color_room[i] = work.color_slopes[at * outputs + i]
+    view = backward_tile(field.color, chunk.activations, at * stride, stride, grads.color[thread], work.color_room)
     inputs, features = field.color.widths[0], field.density.widths[-1]
     for i in range(TILE):
         for j in range(features):
-            work.features[i * features + j] = work.view[view + i * inputs + j]
-        work.features[i * features] += work.density[at + i]
+            work.density_room[i * features + j] = work.color_room[view + i * inputs + j]
+        work.density_room[i * features] += work.density_slopes[at + i]
     for i in range(count if field.codes.shape[1] > 0 else 0):
         while chunk.begin[slot + 1] <= at + i:
             slot += 1
         code = rays.code[chunk.ray[slot]]
         for j in range(field.codes.shape[1]):
-            grads.codes[thread, code, j] += work.view[view + i * inputs + features + NUM_HARMONICS + j]
+            grads.codes[thread, code, j] += work.color_room[view + i * inputs + features + NUM_HARMONICS + j]
     place = backward_tile(
-        field.density, chunk.activations, at * stride, stride, grads.density[thread], work.features
+        field.density, chunk.activations, at * stride, stride, grads.density[thread], work.density_room
     )
     scatter_tile(
         chunk.x, chunk.y, chunk.z, at, count, grads.table[thread], field.levels, chunk.corners,
-        work.features, place, field.density.widths[0],
+        work.density_room, place, field.density.widths[0],
     )  # fmt: skip
     return slot

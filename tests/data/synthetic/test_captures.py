@@ -40,7 +40,7 @@ def test_the_same_seed_gives_the_same_capture():
 
 
 def test_defects_are_drawn_alike_for_the_same_seed():
-    defects = Defects(noise_sd=0.1, occluded_share=0.5, exposure_sd=0.2, shift_px=2)
+    defects = Defects(noise_sd=0.1, occluded_share=0.5, exposure_sd=0.2, shift_px=2.0)
     assert np.array_equal(_photo(_capture(defects), 1), _photo(_capture(defects), 1))
 
 
@@ -97,7 +97,7 @@ def test_held_out_photos_have_no_defects():
 
 
 def test_a_shift_by_whole_pixels_rolls_the_photo():
-    clean, shifted = _capture(), _capture(Defects(shift_px=3, whole_pixel_shifts=True))
+    clean, shifted = _capture(), _capture(Defects(shift_px=3.0, whole_pixel_shifts=True))
     for i in (1, 2, 4, 5):
         x, y = (round(value) for value in shifted.flaws[i].shift)
         rolled = np.roll(_photo(clean, i), (y, x), (0, 1)).astype(int)

@@ -88,8 +88,8 @@ def test_crossings_are_where_small_steps_find_them(name: str):
     origins, directions = _rays(0)
     t = shape.intersect(origins, directions)
     expected = _first_crossing_by_small_steps(shape, origins, directions)
-    # A ray may cut a corner between two steps of the reference.
-    differs = ~torch.isclose(t, expected, atol=1e-6)
+    # A ray may cut a corner between two steps of the reference, which ends at 8.
+    differs = ~torch.isclose(t, expected, atol=1e-6) & (t.isinf() | (t < 7.9))
     assert int(differs.sum()) <= 4
     assert int(torch.isfinite(t).sum()) > 50
 
@@ -170,9 +170,7 @@ def test_bending_and_straightening_are_inverse(curvature: float, seed: int):
     g = torch.Generator().manual_seed(seed)
     points = (torch.rand(50, 3, generator=g, dtype=torch.float64) - 0.5) * 0.6
     bent = Bent(Capsule(0.1, 0.3), curvature)
-    # 1 - cos loses up to 1e-16 / curvature.
-    atol = 1e-12 if abs(curvature) > 1e-3 or curvature == 0 else 1e-3
-    torch.testing.assert_close(bent.rest(bent.bend(points)), points, atol=atol, rtol=0)
+    torch.testing.assert_close(bent.rest(bent.bend(points)), points, atol=1e-12, rtol=0)
 
 
 def test_difference_cuts_and_union_joins():

@@ -201,17 +201,17 @@ def test_moved_matter_lies_on_the_moved_body(part: str):
     mover = len(world.objects) - 1
     mask = view.instance == world.instance(mover)
     assert int(mask.sum()) > 10
-    moved = (view.points + scene_flow(world, view, 0.1, 0.3))[mask]
+    moved = (view.points + scene_flow(world, view, 0.1, 0.6))[mask]
     item = world.objects[mover]
-    rotation, position = item.pose(0.3)
-    distance = item.body(0.3).distance((moved - position) @ rotation)
+    rotation, position = item.pose(0.6)
+    distance = item.body(0.6).distance((moved - position) @ rotation)
     assert float(distance.abs().max()) < 1e-6
-    assert float(scene_flow(world, view, 0.1, 0.3)[mask].norm(dim=-1).max()) > 0.02
-    assert float(scene_flow(world, view, 0.1, 0.3)[~mask].abs().max()) < 1e-12
+    assert float(scene_flow(world, view, 0.1, 0.6)[mask].norm(dim=-1).max()) > 0.02
+    assert float(scene_flow(world, view, 0.1, 0.6)[~mask].abs().max()) < 1e-12
 
 
 def test_texture_moves_with_its_body():
-    checker = Material(Checker((0.1, 0.1, 0.1), (0.9, 0.9, 0.9), (0.1, 0.1, 0.1)), glows=True)
+    checker = Material(Checker((0.1, 0.1, 0.1), (0.9, 0.9, 0.9), (0.25, 0.25, 0.25)), glows=True)
     spin = Motion(turn=(0.3, 0.2, 0.5), offset=(0.1, 0.0, 0.2))
     world = _world(Object("ball", Sphere(0.5), checker, motion=spin))
     cameras = _cameras((0.0, -3.0, 0.5), (0.5, -3.0, 0.5), times=(0.0, 1.0), size=64)
@@ -220,7 +220,7 @@ def test_texture_moves_with_its_body():
     target = (cameras.image_rays(0).pixels + flow)[visible].floor().long()
     same = (first.rgb[visible] - second.rgb[target[:, 1], target[:, 0]]).abs().amax(-1) < 1e-6
     # Without the motion of the texture half the pixels would differ; those on an edge of it still do.
-    assert float(same.double().mean()) > 0.85
+    assert float(same.double().mean()) > 0.9
 
 
 def test_single_precision_agrees_with_double():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rayloom.errors import InputError
-from rayloom.metrics.files import whole_file
+from rayloom.files import whole_file
 
 
 def test_the_file_appears_when_the_block_ends_and_folders_are_made(tmp_path: Path):

@@ -1,0 +1,89 @@
+"""A radiance field in a hash grid, read by two small networks (Müller et al. 2022, section 5.4)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rayloom.fields.encodings import DirectionEncoding
+from rayloom.geometry.boxes import Box
+from rayloom.geometry.contraction import contract
+from rayloom.kernels import HashGridLayout, hash_grid, tiny_mlp
+from rayloom.kernels.fused import fused_field
+
+if TYPE_CHECKING:
+    from rayloom.kernels.numba.fused import FusedField
+
+NUM_FEATURES = 16
+"""Outputs of the density network; the first is the logarithm of density."""
+CODE_SIZE = 16
+MAX_LOG_DENSITY = 12.0
+"""Beyond it density stays constant: matter so dense is opaque at any step."""
+
+
+class HashField(nn.Module):
+    """Density and 16 features from a place; colour from the features, the direction and an image's code.
+
+    The grid covers a box, or all of space, contracted by the L-infinity ball of the box. The networks have
+    no biases, so that the features of a place alone decide what is there.
+    """
+
+    def __init__(self, layout: HashGridLayout, box: Box, *, contracted: bool, num_codes: int) -> None:
+        super().__init__()
+        self.layout = layout
+        self.contracted = contracted
+        self.box = box
+        self.table = nn.Parameter(
+            torch.empty(layout.num_rows, layout.features_per_level).uniform_(-1e-4, 1e-4)
+        )
+        self.directions = DirectionEncoding()
+        code_size = CODE_SIZE if num_codes else 0
+        self.density_mlp = _matrices(layout.num_channels, 64, NUM_FEATURES)
+        self.color_mlp = _matrices(NUM_FEATURES + self.directions.num_outputs + code_size, 64, 64, 3)
+        self.codes = nn.Parameter(torch.zeros(num_codes, code_size)) if num_codes else None
+        self._fused: FusedField | None = None
+
+    def unit(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """World points in the unit cube of the grid."""
+        in_box = self.box.to(points.device).unit_from_world(points)
+        return (contract(2 * in_box - 1, "linf") + 2) / 4 if self.contracted else in_box
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 16"]]:
+        """Density per world unit, and the features that colour is made of."""
+        features = tiny_mlp(hash_grid(self.unit(points), self.table, self.layout), list(self.density_mlp))
+        return features[:, 0].clamp(max=MAX_LOG_DENSITY).exp(), features
+
+    def color(self, features: Float[Tensor, "n 16"], view: Float[Tensor, "n inputs"]) -> Float[Tensor, "n 3"]:
+        """SRGB colour from the features of places and the view of their rays."""
+        return tiny_mlp(torch.cat([features, view], dim=-1), list(self.color_mlp)).sigmoid()
+
+    def view(
+        self, directions: Float[Tensor, "rays 3"], image: Int[Tensor, " rays"]
+    ) -> Float[Tensor, "rays inputs"]:
+        """What colour depends on besides the place; an image of -1 has the mean of all codes."""
+        harmonics = self.directions(directions)
+        if self.codes is None:
+            return harmonics
+        codes = torch.where((image >= 0)[:, None], self.codes[image.clamp(min=0)], self.codes.mean(0))
+        return torch.cat([harmonics, codes], dim=-1)
+
+    def fused(self) -> "FusedField | None":
+        """This field in one kernel, made when first wanted; None where the device has no such kernel.
+
+        It trains and reads the parameters of this module in place.
+        """
+        if self._fused is None:
+            parts = (self.layout, self.table, list(self.density_mlp), list(self.color_mlp), self.codes)
+            self._fused = fused_field(*parts, contracted=self.contracted)
+        return self._fused
+
+
+def _matrices(*sizes: int) -> nn.ParameterList:
+    """Matrices of a network without biases, outputs by inputs, He-uniform."""
+    matrices: Sequence[Tensor] = [torch.empty(outputs, inputs) for inputs, outputs in pairwise(sizes)]
+    for matrix in matrices:
+        nn.init.kaiming_uniform_(matrix, nonlinearity="relu")
+    return nn.ParameterList(nn.Parameter(matrix) for matrix in matrices)
