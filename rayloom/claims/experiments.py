@@ -26,13 +26,26 @@ def trained(
     name: str, scene: "Scene", *, preset: str, steps: int, seed: int, **settings: object
 ) -> "Method[Any]":
     """A method trained for some steps, with settings that differ from its preset."""
+    return _fitted(name, scene, preset, {"steps": steps, "seed": seed}, settings)
+
+
+def trained_for(
+    name: str, scene: "Scene", *, preset: str, seconds: float, seed: int, **settings: object
+) -> "Method[Any]":
+    """A method trained for some seconds, with settings that differ from its preset."""
+    return _fitted(name, scene, preset, {"seconds": seconds, "seed": seed}, settings)
+
+
+def _fitted(
+    name: str, scene: "Scene", preset: str, schedule: dict[str, Any], settings: dict[str, Any]
+) -> "Method[Any]":
     from rayloom import methods
     from rayloom.training.config import TrainConfig
     from rayloom.training.fit import build, fit
 
     method_class = methods.load(name)
     config = replace(method_class.presets[preset], **settings)
-    train_config = TrainConfig(steps=steps, seed=seed, device="cpu")
+    train_config = TrainConfig(**schedule, device="cpu")
     method = build(method_class, config, scene.info, train_config)
     fit(method, scene, train_config)
     return method

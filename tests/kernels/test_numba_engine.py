@@ -64,7 +64,7 @@ def test_this_machine_has_a_known_vector_width():
 @settings(max_examples=200)
 @given(st.floats(-80, 80, width=32))
 def test_exp_is_exact_to_rounding(x):
-    assert elementary.exp(np.float32(x)) == pytest.approx(math.exp(x), rel=1e-6 * (1 + abs(x)))
+    assert _exp(np.float32(x)) == pytest.approx(math.exp(x), rel=1e-6 * (1 + abs(x)))
 
 
 @settings(max_examples=200)
@@ -78,6 +78,11 @@ def test_opacity_is_exact_also_for_thin_matter(x):
 @given(st.floats(2**-20, 2**20, width=32))
 def test_exponent_is_that_of_frexp(x):
     assert elementary.exponent(np.float32(x)) == math.frexp(x)[1]
+
+
+@kernel
+def _exp(x):
+    return elementary.exp(x)
 
 
 @kernel

@@ -8,8 +8,9 @@ from rayloom.data.synthetic.captures import SyntheticCapture, make_capture
 from rayloom.data.synthetic.defects import Defects
 from rayloom.data.synthetic.families import family_world
 from rayloom.data.synthetic.heads import head_signals, head_world
-from rayloom.data.synthetic.places import room_world, unbounded_world
+from rayloom.data.synthetic.outdoors import unbounded_world
 from rayloom.data.synthetic.rigs import Dome, Facing, Inside, Orbit, Rig, Walk
+from rayloom.data.synthetic.room import room_world
 from rayloom.data.synthetic.still_life import moving_world, object_world, shiny_world, sparse_world
 from rayloom.data.synthetic.views import Truth, optical_flow, render_view, scene_flow
 from rayloom.data.synthetic.world import Lamp, Motion, Object, Sun, World

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rayloom.data.synthetic.shapes import Shape, Vector
+from rayloom.data.synthetic.shape import Shape, Vector
 from rayloom.geometry.transforms import so3_exp
 
 _STRAIGHT = 1e-9

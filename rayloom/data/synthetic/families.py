@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 
 from rayloom.data.synthetic.composition import Placed, Rounded, Union
-from rayloom.data.synthetic.shapes import Box, Cylinder
+from rayloom.data.synthetic.primitives import Box, Cylinder
 from rayloom.data.synthetic.still_life import DAYLIGHT, INK
-from rayloom.data.synthetic.textures import Color, Constant, Material, Stripes, hex_color
+from rayloom.data.synthetic.textures import Color, Constant, Material, Stripes, hex_color, toned
 from rayloom.data.synthetic.world import Object, World, group
 
 
@@ -37,8 +37,12 @@ def _car(rng: np.random.Generator) -> tuple[Object, ...]:
     for x in (-0.62 * length, 0.62 * length):
         for y in (-width - 0.02, width + 0.02):
             place = (x, y, wheel - 0.3 - 0.1)
-            parts.append(Object("tyre", Cylinder(wheel, 0.05), tyre, position=place, turn=(math.pi / 2, 0, 0)))
-            parts.append(Object("hub", Cylinder(0.5 * wheel, 0.055), hub, position=place, turn=(math.pi / 2, 0, 0)))
+            parts.append(
+                Object("tyre", Cylinder(wheel, 0.05), tyre, position=place, turn=(math.pi / 2, 0, 0))
+            )
+            parts.append(
+                Object("hub", Cylinder(0.5 * wheel, 0.055), hub, position=place, turn=(math.pi / 2, 0, 0))
+            )
     return tuple(parts)
 
 
@@ -47,10 +51,14 @@ def _chair(rng: np.random.Generator) -> tuple[Object, ...]:
     half, seat = rng.uniform(0.3, 0.4), rng.uniform(-0.15, 0.05)
     thick, leg, rise = rng.uniform(0.03, 0.06), rng.uniform(0.025, 0.05), rng.uniform(0.25, 0.38)
     cloth, frame = _color(rng), Material(Constant(_color(rng)), 0.3, 30.0)
-    stripes = Material(Stripes(cloth, tuple(0.6 * c for c in cloth), (0.0, rng.uniform(3, 7), 0.0), 3.0))
+    stripes = Material(Stripes(cloth, toned(cloth, 0.6), (0.0, rng.uniform(3, 7), 0.0), 3.0))
     drop = (seat + 0.7) / 2
     legs = Union(
-        tuple(Placed(Box((leg, leg, drop)), (sx * (half - leg), sy * (half - leg), 0)) for sx in (-1, 1) for sy in (-1, 1))
+        tuple(
+            Placed(Box((leg, leg, drop)), (sx * (half - leg), sy * (half - leg), 0))
+            for sx in (-1, 1)
+            for sy in (-1, 1)
+        )
     )
     return (
         Object("seat", Rounded(Box((half, half, thick)), 0.02), stripes, position=(0, 0, seat)),

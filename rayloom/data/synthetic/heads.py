@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rayloom.data.synthetic.composition import Difference, Placed, Union
-from rayloom.data.synthetic.shapes import Capsule, Ellipsoid, Plane, Sphere, Vector
+from rayloom.data.synthetic.primitives import Capsule, Ellipsoid, Plane, Sphere
+from rayloom.data.synthetic.shape import Vector
 from rayloom.data.synthetic.still_life import INK, IVORY, SKY, TEAL
-from rayloom.data.synthetic.textures import Color, Constant, Grain, Material, Stripes, hex_color
+from rayloom.data.synthetic.textures import Color, Constant, Grain, Material, Stripes, hex_color, toned
 from rayloom.data.synthetic.world import Object, Sun, World, group
 
 HEAD_LABELS = ("nothing", "wall", "clothes", "skin", "hair", "eye", "mouth")
@@ -20,8 +21,8 @@ def head_world(seed: int = 0, *, mouth: float = 0.3, brow: float = 0.0, turn: fl
     The seed gives the person; shoulders and wall keep still.
     """
     rng = np.random.default_rng(seed)
-    skin: Color = tuple(np.array(hex_color("e0ac86")) * rng.uniform(0.55, 1.1))
-    hair: Color = tuple(np.array(hex_color("5b3a22")) * rng.uniform(0.4, 1.6))
+    skin = toned(hex_color("e0ac86"), rng.uniform(0.55, 1.1))
+    hair = toned(hex_color("5b3a22"), rng.uniform(0.4, 1.6))
     wide, tall = rng.uniform(0.36, 0.43), rng.uniform(0.5, 0.56)
     head = _head(skin, hair, wide, tall, mouth, brow)
     shirt = Material(Stripes(TEAL, IVORY, (0.0, 0.0, 5.0), 3.0))
@@ -50,7 +51,9 @@ def head_signals(num_frames: int, seed: int = 0) -> NDArray[np.float64]:
     return np.stack([0.5 + 0.5 * mouth, brow, 0.35 * turn], -1)
 
 
-def _head(skin: Color, hair: Color, wide: float, tall: float, mouth: float, brow: float) -> tuple[Object, ...]:
+def _head(
+    skin: Color, hair: Color, wide: float, tall: float, mouth: float, brow: float
+) -> tuple[Object, ...]:
     """Skull with nose, ears and a mouth that is a hole, eyes, brows and hair."""
     face = Union(
         (
@@ -62,10 +65,22 @@ def _head(skin: Color, hair: Color, wide: float, tall: float, mouth: float, brow
         blend=0.08,
     )
     hole = Placed(Ellipsoid((0.13, 0.12, 0.015 + 0.09 * mouth)), (0, -0.4, -0.24 - 0.02 * mouth))
-    strands = Material(Grain(hair, tuple(0.5 * c for c in hair), (9.0, 9.0, 1.5), octaves=2), 0.3, 20.0)
-    cap = Difference(Ellipsoid((wide + 0.05, 0.49, tall + 0.05)), Placed(Ellipsoid((0.6, 0.5, 0.62)), (0, -0.36, -0.2)))
-    inside = Object("mouth", Ellipsoid((0.15, 0.1, 0.11)), Material(Constant(hex_color("7a2230"))), 6, position=(0, -0.23, -0.24))
-    parts = [Object("skull", Difference(face, hole), Material(Constant(skin), 0.2, 15.0), 3), inside, Object("cap", cap, strands, 4)]
+    strands = Material(Grain(hair, toned(hair, 0.5), (9.0, 9.0, 1.5), octaves=2), 0.3, 20.0)
+    cap = Difference(
+        Ellipsoid((wide + 0.05, 0.49, tall + 0.05)), Placed(Ellipsoid((0.6, 0.5, 0.62)), (0, -0.36, -0.2))
+    )
+    inside = Object(
+        "mouth",
+        Ellipsoid((0.15, 0.1, 0.11)),
+        Material(Constant(hex_color("7a2230"))),
+        6,
+        position=(0, -0.23, -0.24),
+    )
+    parts = [
+        Object("skull", Difference(face, hole), Material(Constant(skin), 0.2, 15.0), 3),
+        inside,
+        Object("cap", cap, strands, 4),
+    ]
     for side in (-1, 1):
         place: Vector = (0.16 * side, -0.36, 0.09)
         look: Vector = (0.16 * side, -0.415, 0.09)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rayloom.data.synthetic.shapes import Vector
+from rayloom.data.synthetic.shape import Vector
 from rayloom.geometry.transforms import look_at
 
 
@@ -44,7 +44,9 @@ class Dome(Rig):
         height = math.sin(self.low_rad) + cell * (math.sin(self.high_rad) - math.sin(self.low_rad))
         golden = math.pi * (3 - math.sqrt(5))
         azimuth = rng.uniform(0, 2 * math.pi) + golden * order
-        return _look_from(_spherical(self.distance, azimuth, np.arcsin(height)), self.target)
+        return _look_from(
+            _spherical(self.distance, azimuth, np.arcsin(height).astype(np.float64)), self.target
+        )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rayloom.data.synthetic.crossings import balls_met
-from rayloom.data.synthetic.shapes import Shape
+from rayloom.data.synthetic.shape import Shape
 from rayloom.data.synthetic.tracing import Surface, into_body
 from rayloom.data.synthetic.world import Lamp, Sun, World
 

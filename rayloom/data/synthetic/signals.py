@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def sines(num_samples: int, seed: int = 0, *, highest: int = 16, octaves: bool = False) -> NDArray[np.float64]:
+def sines(
+    num_samples: int, seed: int = 0, *, highest: int = 16, octaves: bool = False
+) -> NDArray[np.float64]:
     """A random function of period 1 at the middles of equal cells, within [-1, 1].
 
     All frequencies up to `highest` take part with equal strength; with `octaves` only its powers of two do,

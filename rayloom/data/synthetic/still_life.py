@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from rayloom.data.synthetic.composition import Difference, Placed, Rounded, Union
-from rayloom.data.synthetic.shapes import Box, Capsule, Cone, Cylinder, Ellipsoid, Sphere, Torus
+from rayloom.data.synthetic.primitives import Box, Capsule, Cone, Cylinder, Ellipsoid, Sphere, Torus
 from rayloom.data.synthetic.textures import (
     Bands,
     Checker,
@@ -78,7 +78,9 @@ def sparse_world(seed: int = 0) -> World:
     return World("sparse", objects, DAYLIGHT, labels=LABELS)
 
 
-def moving_world(seed: int = 0, part: Literal["slide", "spin", "bend"] = "spin", cycles: float = 1.0) -> World:
+def moving_world(
+    seed: int = 0, part: Literal["slide", "spin", "bend"] = "spin", cycles: float = 1.0
+) -> World:
     """A still life in which one thing slides, spins or bends there and back `cycles` times; 0 moves it once.
 
     A ball slides 0.7 across the board, a block turns by 60 degrees either way, a pole bends by 70.
@@ -91,7 +93,12 @@ def moving_world(seed: int = 0, part: Literal["slide", "spin", "bend"] = "spin",
             motion=Motion(turn=(0, 0, math.pi / 3), cycles=cycles),
         ),
         "bend": Object(
-            "pole", Capsule(0.06, 0.26), pole, 5, position=(0, 0, 0.32), motion=Motion(bend=1.2, cycles=cycles)
+            "pole",
+            Capsule(0.06, 0.26),
+            pole,
+            5,
+            position=(0, 0, 0.32),
+            motion=Motion(bend=1.2, cycles=cycles),
         ),
     }
     rng = np.random.default_rng(seed)
@@ -130,7 +137,7 @@ def _table() -> tuple[Object, ...]:
 def _turned(
     name: str, parts: tuple[Placed, ...], height: float, blend: float, material: Material, label: int
 ) -> Object:
-    """Parts stacked up from z = 0, as from a lathe; their frame's origin in the middle keeps the reach small."""
+    """Parts stacked up from z = 0 as from a lathe, in a frame around their middle, which keeps the reach small."""
     lowered = (replace(part, position=(0, 0, part.position[2] - height / 2)) for part in parts)
     return Object(name, Union(tuple(lowered), blend), material, label, position=(0, 0, height / 2))
 

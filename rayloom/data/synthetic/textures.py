@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rayloom.data.synthetic.shapes import Vector
+from rayloom.data.synthetic.shape import Vector
 
 Color = tuple[float | int, float | int, float | int]
 """sRGB in [0, 1]."""
@@ -21,6 +21,12 @@ Color = tuple[float | int, float | int, float | int]
 def hex_color(code: str) -> Color:
     """The colour of six hexadecimal digits."""
     red, green, blue = (int(code[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    return red, green, blue
+
+
+def toned(color: Color, factor: float, lift: float = 0.0) -> Color:
+    """A colour made darker or paler: factor x + lift in each channel."""
+    red, green, blue = (factor * x + lift for x in color)
     return red, green, blue
 
 

@@ -142,7 +142,7 @@ def _sample_offsets(samples: int) -> Float[Tensor, "k 2"]:
 def _render_rows(
     world: World, cameras: Cameras, rows: range, samples: int, shifts: Float[Tensor, "n 2"]
 ) -> Truth:
-    """Some rows of stacked pictures: the first ray of each pixel shows the geometry, the others the colour."""
+    """Rows of stacked pictures: the first ray of each pixel is for geometry, the others are for colour."""
     width, height = cameras.size[0].tolist()
     offsets = _sample_offsets(samples).to(shifts)
     k = len(offsets)

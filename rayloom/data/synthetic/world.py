@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rayloom.data.synthetic.composition import Bent
-from rayloom.data.synthetic.shapes import Shape, Vector
+from rayloom.data.synthetic.shape import Shape, Vector
 from rayloom.data.synthetic.textures import Material
 from rayloom.geometry.transforms import so3_exp, so3_log
 

@@ -20,9 +20,18 @@ from rayloom.data.synthetic import (
 from rayloom.geometry.transforms import compose, invert_rigid, se3_log
 
 
-def _capture(defects: Defects | None = None, num_views: int = 6, size: int = 40, seed: int = 0) -> SyntheticCapture:
+def _capture(
+    defects: Defects | None = None, num_views: int = 6, size: int = 40, seed: int = 0
+) -> SyntheticCapture:
     return make_capture(
-        object_world(), Dome(), num_views=num_views, size=size, seed=seed, defects=defects, holdout=3, samples=1
+        object_world(),
+        Dome(),
+        num_views=num_views,
+        size=size,
+        seed=seed,
+        defects=defects,
+        holdout=3,
+        samples=1,
     )
 
 
@@ -112,16 +121,19 @@ def test_a_shift_below_a_pixel_equals_a_moved_principal_point():
     shifted = _capture(Defects(shift_px=0.9))
     frame, (x, y) = shifted.capture.frames[1], shifted.flaws[1].shift
     moved = replace(frame.intrinsics, cx=frame.intrinsics.cx + x, cy=frame.intrinsics.cy + y)
-    again = make_capture(
-        object_world(), Dome(), num_views=6, size=40, intrinsics=moved, holdout=0, samples=1
-    )
+    again = make_capture(object_world(), Dome(), num_views=6, size=40, intrinsics=moved, holdout=0, samples=1)
     differs = np.abs(_photo(again, 1).astype(int) - _photo(shifted, 1)).max(-1) > 1
     assert differs.mean() < 0.003
 
 
 def test_pose_noise_has_the_spread_that_was_asked_for():
     noisy = make_capture(
-        object_world(), Dome(), num_views=300, size=2, defects=Defects(pose_turn_sd=0.05, pose_move_sd=0.2), holdout=0
+        object_world(),
+        Dome(),
+        num_views=300,
+        size=2,
+        defects=Defects(pose_turn_sd=0.05, pose_move_sd=0.2),
+        holdout=0,
     )
     given = torch.stack([torch.from_numpy(frame.raw_from_camera) for frame in noisy.capture.frames])
     true = Dome().poses(300, 0)
@@ -152,7 +164,13 @@ def test_an_occluder_changes_its_square_only():
 
 def test_about_the_asked_share_of_photos_is_occluded():
     capture = make_capture(
-        object_world(), Dome(), num_views=200, size=8, defects=Defects(occluded_share=0.3), holdout=0, samples=1
+        object_world(),
+        Dome(),
+        num_views=200,
+        size=8,
+        defects=Defects(occluded_share=0.3),
+        holdout=0,
+        samples=1,
     )
     share = np.mean([flaw.square is not None for flaw in capture.flaws])
     assert abs(share - 0.3) < 4 * math.sqrt(0.3 * 0.7 / 200)
@@ -160,7 +178,9 @@ def test_about_the_asked_share_of_photos_is_occluded():
 
 def test_blur_keeps_the_total_and_removes_detail():
     room = make_capture(room_world(), Inside(), num_views=2, size=48, holdout=0)
-    blurred = make_capture(room_world(), Inside(), num_views=2, size=48, holdout=0, defects=Defects(blur_px=1.5))
+    blurred = make_capture(
+        room_world(), Inside(), num_views=2, size=48, holdout=0, defects=Defects(blur_px=1.5)
+    )
     sharp, soft = _photo(room, 0).astype(float), _photo(blurred, 0).astype(float)
     assert abs(sharp.mean() - soft.mean()) < 2
     assert np.abs(np.diff(soft, axis=1)).mean() < 0.5 * np.abs(np.diff(sharp, axis=1)).mean()
@@ -168,7 +188,9 @@ def test_blur_keeps_the_total_and_removes_detail():
 
 def test_sensor_noise_has_the_spread_that_was_asked_for():
     clean = make_capture(room_world(), Inside(), num_views=1, size=64, holdout=0)
-    noisy = make_capture(room_world(), Inside(), num_views=1, size=64, holdout=0, defects=Defects(noise_sd=0.03))
+    noisy = make_capture(
+        room_world(), Inside(), num_views=1, size=64, holdout=0, defects=Defects(noise_sd=0.03)
+    )
     middle = (_photo(clean, 0) > 60) & (_photo(clean, 0) < 195)
     noise = (_photo(noisy, 0).astype(float) - _photo(clean, 0))[middle] / 255
     # Rounding to 8 bits twice adds 0.0016.
@@ -176,7 +198,9 @@ def test_sensor_noise_has_the_spread_that_was_asked_for():
 
 
 def test_the_asked_share_of_labels_is_wrong():
-    room = make_capture(room_world(), Inside(), num_views=1, size=64, holdout=0, defects=Defects(wrong_labels=0.4))
+    room = make_capture(
+        room_world(), Inside(), num_views=1, size=64, holdout=0, defects=Defects(wrong_labels=0.4)
+    )
     wrong = room.observed_labels(0) != room.truth(0).label
     assert float(wrong.float().mean()) == pytest.approx(0.4, abs=0.03)
     assert int(room.observed_labels(0).max()) < len(room.worlds[0].labels)

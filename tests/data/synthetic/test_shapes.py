@@ -7,18 +7,8 @@ from hypothesis import strategies as st
 
 from rayloom.data.synthetic.composition import Bent, Difference, Placed, Rounded, Union
 from rayloom.data.synthetic.crossings import balls_met
-from rayloom.data.synthetic.shapes import (
-    Box,
-    Capsule,
-    Cone,
-    Cylinder,
-    Ellipsoid,
-    Plane,
-    Shape,
-    Sphere,
-    Torus,
-    sphere_trace,
-)
+from rayloom.data.synthetic.primitives import Box, Capsule, Cone, Cylinder, Ellipsoid, Plane, Sphere, Torus
+from rayloom.data.synthetic.shape import Shape, sphere_trace
 
 SOLIDS: dict[str, Shape] = {
     "sphere": Sphere(0.7),

@@ -19,8 +19,8 @@ from rayloom.data.synthetic import (
     render_view,
     scene_flow,
 )
+from rayloom.data.synthetic.primitives import Box, Plane, Sphere
 from rayloom.data.synthetic.shading import lit_share
-from rayloom.data.synthetic.shapes import Box, Plane, Sphere
 from rayloom.data.synthetic.textures import Checker, Constant, Material, linear_from_srgb, srgb_from_linear
 from rayloom.data.synthetic.tracing import Surface, trace
 from rayloom.data.synthetic.views import render_views
@@ -77,7 +77,9 @@ def test_finer_sampling_equals_averaging_a_larger_picture():
         return values.reshape(24, 2, 24, 2, -1).mean((1, 3))
 
     torch.testing.assert_close(coarse.alpha, averaged(fine.alpha)[..., 0])
-    torch.testing.assert_close(coarse.rgb * coarse.alpha[..., None], averaged(fine.rgb * fine.alpha[..., None]))
+    torch.testing.assert_close(
+        coarse.rgb * coarse.alpha[..., None], averaged(fine.rgb * fine.alpha[..., None])
+    )
 
 
 def test_alpha_and_mask_agree():
@@ -174,7 +176,10 @@ def test_visible_flow_leads_to_the_same_thing():
 
 def test_hidden_matter_is_not_visible_in_the_flow():
     wall = Object("wall", Box((0.05, 1.0, 1.0)), GREY, position=(0.8, 0.0, 0.0))
-    world, cameras = _world(Object("ball", Sphere(0.3), GREY), wall), _cameras((0.0, -3.0, 0.0), (3.0, 0.0, 0.0))
+    world, cameras = (
+        _world(Object("ball", Sphere(0.3), GREY), wall),
+        _cameras((0.0, -3.0, 0.0), (3.0, 0.0, 0.0)),
+    )
     view = render_view(world, cameras, 0)
     _, visible = optical_flow(world, cameras, 0, 1)
     assert not bool(visible[view.instance == world.instance(0)].any())
@@ -182,7 +187,9 @@ def test_hidden_matter_is_not_visible_in_the_flow():
 
 def test_a_sliding_ball_has_its_offset_as_scene_flow():
     slide = Motion(offset=(0.2, 0.1, -0.3))
-    world = _world(Object("ball", Sphere(0.3), GREY, motion=slide), Object("floor", Plane(), GREY, position=(0, 0, -1)))
+    world = _world(
+        Object("ball", Sphere(0.3), GREY, motion=slide), Object("floor", Plane(), GREY, position=(0, 0, -1))
+    )
     cameras = _cameras((0.0, -3.0, 0.5), (0.0, -3.0, 0.5), times=(0.25, 0.75))
     view = render_view(world, cameras, 0)
     flow = scene_flow(world, view, 0.25, 0.75)
@@ -211,7 +218,7 @@ def test_moved_matter_lies_on_the_moved_body(part: str):
 
 
 def test_texture_moves_with_its_body():
-    checker = Material(Checker((0.1, 0.1, 0.1), (0.9, 0.9, 0.9), (0.25, 0.25, 0.25)), glows=True)
+    checker = Material(Checker((0.1, 0.1, 0.1), (0.9, 0.9, 0.9), (0.4, 0.4, 0.4)), glows=True)
     spin = Motion(turn=(0.3, 0.2, 0.5), offset=(0.1, 0.0, 0.2))
     world = _world(Object("ball", Sphere(0.5), checker, motion=spin))
     cameras = _cameras((0.0, -3.0, 0.5), (0.5, -3.0, 0.5), times=(0.0, 1.0), size=64)

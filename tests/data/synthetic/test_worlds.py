@@ -58,7 +58,7 @@ def test_objects_lie_in_the_unit_ball(name: str):
 def test_labels_have_names_and_pictures_have_contrast(name: str):
     world = (OPEN | CLOSED)[name]
     rig = Inside() if name == "room" else Facing() if name == "head" else Dome()
-    capture = make_capture(world, rig, num_views=2, size=32)
+    capture = make_capture(world, rig, num_views=2, size=32, samples=1)
     for i in range(2):
         truth = capture.truth(i)
         assert int(truth.label.max()) < len(world.labels)
@@ -83,12 +83,16 @@ def test_little_of_the_sparse_world_is_seen():
 def test_little_of_the_sparse_world_is_filled():
     points = (torch.rand(20000, 3, dtype=torch.float64) * 2 - 1) * 0.75
     world = sparse_world()
-    inside = torch.stack([item.shape.distance(item.rest_from_world(points, 0.0)) < 0 for item in world.objects])
+    inside = torch.stack(
+        [item.shape.distance(item.rest_from_world(points, 0.0)) < 0 for item in world.objects]
+    )
     assert float(inside.any(0).double().mean()) < 0.15
 
 
 def test_background_objects_stand_between_5_and_60_units():
-    capture = make_capture(unbounded_world(), Orbit(distance=2.0, elevation_rad=0.15, fov_rad=1.2), num_views=6, size=64)
+    capture = make_capture(
+        unbounded_world(), Orbit(distance=2.0, elevation_rad=0.15, fov_rad=1.2), num_views=6, size=64
+    )
     points = torch.cat([capture.truth(i).points[capture.truth(i).label >= 10] for i in range(6)])
     reach = points[:, :2].norm(dim=-1)
     assert 3 < float(reach.min()) < 8
@@ -124,7 +128,11 @@ def test_only_glossy_surfaces_look_different_from_elsewhere():
 
 def test_the_mouth_changes_the_face_and_nothing_else():
     capture = make_capture(
-        [head_world(mouth=0.0), head_world(mouth=1.0)], Orbit(turns=0.0, elevation_rad=0.0), num_views=2, size=64, seed=6
+        [head_world(mouth=0.0), head_world(mouth=1.0)],
+        Orbit(turns=0.0, elevation_rad=0.0),
+        num_views=2,
+        size=64,
+        seed=6,
     )
     # Seen from any side, what changes belongs to the head.
     closed, opened = capture.truth(0), capture.truth(1)

@@ -1,12 +1,12 @@
-"""Worlds without emptiness: outdoors, where things stand near and far, and a furnished room."""
+"""A furnished room, seen from inside."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from rayloom.data.synthetic.composition import Placed, Rounded, Union
-from rayloom.data.synthetic.shapes import Box, Cone, Cylinder, Ellipsoid, Plane, Sphere, Torus, Vector
+from rayloom.data.synthetic.primitives import Box, Cone, Cylinder, Ellipsoid, Plane, Sphere, Torus
+from rayloom.data.synthetic.shape import Vector
 from rayloom.data.synthetic.still_life import (
     CORAL,
     INK,
@@ -18,7 +18,6 @@ from rayloom.data.synthetic.still_life import (
     SKY,
     TEAL,
     WALNUT,
-    object_world,
 )
 from rayloom.data.synthetic.textures import (
     Checker,
@@ -29,76 +28,24 @@ from rayloom.data.synthetic.textures import (
     Spokes,
     Stripes,
     hex_color,
+    toned,
 )
-from rayloom.data.synthetic.world import Lamp, Motion, Object, Sun, World, group
+from rayloom.data.synthetic.world import Lamp, Motion, Object, World, group
 
-SKY_RADIUS = 200.0
-_GROUND = -0.8
-
-
-def unbounded_world(seed: int = 0) -> World:
-    """The still life outdoors: a plain, things at 5 to 60 units all around, and a sky 200 units away."""
-    rng = np.random.default_rng(seed)
-    still_life = object_world(seed)
-    # The table must shade the ground; alone, its things would throw their shadows through it.
-    table_and_things = (
-        replace(item, casts_shadow=item.casts_shadow or item.name == "table edge") for item in still_life.objects
-    )
-    foot = Object(
-        "foot", Cone(0.4, 0.08, 0.25), Material(Constant(WALNUT), 0.2, 30.0), 1, instance=1, position=(0, 0, -0.55)
-    )
-    meadow = Grain(hex_color("8d9b62"), hex_color("5f7446"), (0.35, 0.35, 0.0), octaves=3, seed=seed)
-    clouds = Grain(hex_color("f3f6f8"), hex_color("7fb0d8"), (0.003, 0.003, 0.012), octaves=3, seed=seed + 1)
-    far: list[Object] = []
-    count = 16
-    for i in range(count):
-        distance = 5 * 12 ** ((i + rng.uniform(0, 0.9)) / count)
-        angle = 2.4 * i + rng.uniform(-0.3, 0.3)
-        far.extend(_landmark(rng, i % 4, distance, angle, 100 + i))
-    ground = Object("ground", Plane(), Material(meadow), 8, position=(0, 0, _GROUND), casts_shadow=False)
-    sky = Object("sky", Sphere(SKY_RADIUS), Material(clouds, glows=True), 9, casts_shadow=False)
-    return World(
-        "unbounded",
-        (*table_and_things, foot, *far, ground, sky),
-        (Sun((0.55, -0.5, 0.72), (1.85, 1.7, 1.48), 0.05),),
-        labels=(*still_life.labels, "ground", "sky", "house", "tree", "tower", "dome"),
-        radius=SKY_RADIUS,
-        is_open=False,
-    )
-
-
-def _landmark(
-    rng: np.random.Generator, kind: int, distance: float, angle: float, instance: int
-) -> tuple[Object, ...]:
-    """A house, tree, tower or dome as wide as about a tenth of its distance."""
-    size = 0.09 * distance * rng.uniform(0.8, 1.2)
-    color = (CORAL, SAFFRON, TEAL, PLUM, SKY, IVORY)[rng.integers(6)]
-    windows = Material(Checker(color, INK, (size / 2.5, size / 2.5, size / 2.5)))
-    leaves = Material(Grain(SAGE, hex_color("3f6140"), (2 / size, 2 / size, 2 / size), octaves=2))
-    parts = (
-        (
-            Object("house", Box((size, 0.8 * size, size)), windows, 10, position=(0, 0, size)),
-            Object("roof", Cone(1.3 * size, 0.0, 0.4 * size), Material(Constant(CORAL)), 10, position=(0, 0, 2.4 * size)),
-        ),
-        (
-            Object("trunk", Cylinder(0.15 * size, 0.5 * size), Material(Constant(WALNUT)), 11, position=(0, 0, 0.5 * size)),
-            Object("crown", Ellipsoid((size, size, 1.2 * size)), leaves, 11, position=(0, 0, 1.9 * size)),
-        ),
-        (
-            Object(
-                "tower",
-                Cylinder(0.5 * size, 2 * size),
-                Material(Stripes(color, IVORY, (0, 0, 0.9 / size), 5.0)),
-                12,
-                position=(0, 0, 2 * size),
-            ),
-        ),
-        (Object("dome", Sphere(1.2 * size), Material(Spokes(color, IVORY, 8, 5.0), 0.3, 30.0), 13),),
-    )[kind]
-    return group(parts, (distance * math.cos(angle), distance * math.sin(angle), _GROUND), angle, instance)
-
-
-ROOM_LABELS = ("nothing", "floor", "ceiling", "wall", "table", "sofa", "shelf", "lamp", "rug", "picture", "plant", "ball")
+ROOM_LABELS = (
+    "nothing",
+    "floor",
+    "ceiling",
+    "wall",
+    "table",
+    "sofa",
+    "shelf",
+    "lamp",
+    "rug",
+    "picture",
+    "plant",
+    "ball",
+)
 _HALF: Vector = (1.0, 0.8, 0.5)
 
 
@@ -124,7 +71,9 @@ def room_world(seed: int = 0, *, plain_walls: bool = False, moving: bool = False
     rug = Object("rug", Cylinder(0.42, 0.006), weave, 8, instance=10, position=(0.05, 0.05, floor + 0.006))
     swing = Motion(offset=(0.0, 0.4, 0.0), cycles=1.0) if moving else Motion()
     stripes = Material(Spokes(CORAL, IVORY, 6, 8.0), 0.5, 40.0)
-    ball = Object("ball", Sphere(0.1), stripes, 11, instance=11, position=(0.45, -0.15, floor + 0.1), motion=swing)
+    ball = Object(
+        "ball", Sphere(0.1), stripes, 11, instance=11, position=(0.45, -0.15, floor + 0.1), motion=swing
+    )
     return World(
         "room",
         (*_walls(colors[4], plain_walls), *furniture, rug, ball),
@@ -140,7 +89,7 @@ def room_world(seed: int = 0, *, plain_walls: bool = False, moving: bool = False
 def _walls(color: Color, plain: bool) -> tuple[Object, ...]:
     """Floor, ceiling and four walls, each a half-space that turns its face to the room."""
     boards = Grain(OAK, WALNUT, (0.6, 7.0, 1.0), octaves=4, seed=3)
-    faded = tuple(0.35 * c + 0.6 for c in color)
+    faded = toned(color, 0.35, 0.6)
     paper = Constant(IVORY) if plain else Stripes(IVORY, faded, (8.0, 8.0, 0.0), 3.0)
     x, y, z = _HALF
     sides: tuple[tuple[str, int, Vector, Vector, Material], ...] = (
@@ -168,8 +117,10 @@ def _sofa(color: Color) -> tuple[Object, ...]:
         ),
         blend=0.02,
     )
-    cloth = Material(Grain(color, tuple(0.75 * c for c in color), (9.0, 9.0, 9.0), octaves=2, seed=8))
-    cushion = Object("cushion", Ellipsoid((0.05, 0.1, 0.1)), Material(Constant(IVORY)), 5, position=(-0.06, 0.16, 0.28))
+    cloth = Material(Grain(color, toned(color, 0.75), (9.0, 9.0, 9.0), octaves=2, seed=8))
+    cushion = Object(
+        "cushion", Ellipsoid((0.05, 0.1, 0.1)), Material(Constant(IVORY)), 5, position=(-0.06, 0.16, 0.28)
+    )
     return (Object("sofa", seat, cloth, 5), cushion)
 
 
@@ -179,16 +130,28 @@ def _low_table() -> tuple[Object, ...]:
     return (
         Object("table top", Cylinder(0.2, 0.015), wood, 4, position=(0, 0, 0.24)),
         Object("table leg", Cone(0.1, 0.03, 0.11), wood, 4, position=(0, 0, 0.115)),
-        Object("fruit", Ellipsoid((0.05, 0.04, 0.04)), Material(Constant(SAFFRON), 0.4, 30.0), 4, position=(0.03, 0.05, 0.295)),
-        Object("fruit", Sphere(0.042), Material(Constant(CORAL), 0.4, 30.0), 4, position=(-0.05, -0.03, 0.297)),
+        Object(
+            "fruit",
+            Ellipsoid((0.05, 0.04, 0.04)),
+            Material(Constant(SAFFRON), 0.4, 30.0),
+            4,
+            position=(0.03, 0.05, 0.295),
+        ),
+        Object(
+            "fruit", Sphere(0.042), Material(Constant(CORAL), 0.4, 30.0), 4, position=(-0.05, -0.03, 0.297)
+        ),
     )
 
 
 def _shelf(colors: list[Color]) -> tuple[Object, ...]:
     """A shelf with books, its back to the wall on its +y side."""
     wood = Material(Grain(OAK, WALNUT, (9.0, 1.0, 9.0), octaves=3, seed=5))
-    boards = tuple(Object("board", Box((0.3, 0.08, 0.01)), wood, 6, position=(0, 0, z)) for z in (0.05, 0.3, 0.55))
-    sides = tuple(Object("side", Box((0.012, 0.08, 0.29)), wood, 6, position=(x, 0, 0.29)) for x in (-0.3, 0.3))
+    boards = tuple(
+        Object("board", Box((0.3, 0.08, 0.01)), wood, 6, position=(0, 0, z)) for z in (0.05, 0.3, 0.55)
+    )
+    sides = tuple(
+        Object("side", Box((0.012, 0.08, 0.29)), wood, 6, position=(x, 0, 0.29)) for x in (-0.3, 0.3)
+    )
     books = tuple(
         Object(
             "book",
@@ -199,7 +162,13 @@ def _shelf(colors: list[Color]) -> tuple[Object, ...]:
         )
         for i in range(8)
     )
-    bowl = Object("vase", Union((Sphere(0.06), Placed(Torus(0.03, 0.015), (0, 0, 0.06))), 0.03), Material(Constant(TEAL), 0.6, 50.0), 6, position=(0, 0, 0.122))
+    bowl = Object(
+        "vase",
+        Union((Sphere(0.06), Placed(Torus(0.03, 0.015), (0, 0, 0.06))), 0.03),
+        Material(Constant(TEAL), 0.6, 50.0),
+        6,
+        position=(0, 0, 0.122),
+    )
     return (*boards, *sides, *books, bowl)
 
 

@@ -1,11 +1,6 @@
-"""Solid bodies in their own frame: signed distance, first crossing of a ray, outward normal.
-
-Distances follow from elementary geometry and never exceed the true distance to the surface, so
-that a ray may always advance by them (Hart 1996, "Sphere tracing").
-"""
+"""Solid bodies in their own frame, with the distances and crossings of school geometry."""
 
 import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -21,38 +16,7 @@ from rayloom.data.synthetic.crossings import (
     quadratic_roots,
     slab_interval,
 )
-
-Vector = tuple[float | int, float | int, float | int]
-
-_MAX_STEPS = 48
-_NEAR = 0.03
-"""Share of the reach."""
-
-
-class Shape(ABC):
-    """A closed body around the origin of its own frame."""
-
-    @property
-    @abstractmethod
-    def reach(self) -> float:
-        """Radius of a ball about the origin that holds the body; inf for a half-space."""
-
-    @abstractmethod
-    def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
-        """Signed distance to the surface or a lower bound of it, negative inside."""
-
-    def intersect(
-        self, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
-    ) -> Float[Tensor, " n"]:
-        """Distance along each ray to where it first crosses the surface; inf where it never does."""
-        return sphere_trace(self, origins, directions)
-
-    def normals(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-        """Outward unit normals at points on the surface: the gradient of the distance."""
-        with torch.enable_grad():
-            leaf = points.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.distance(leaf).sum(), leaf)
-        return torch.nn.functional.normalize(gradient, dim=-1)
+from rayloom.data.synthetic.shape import Shape, Vector
 
 
 @dataclass(frozen=True)
@@ -227,7 +191,10 @@ class Cone(Shape):
         length = math.hypot(run, rise)
         out, up = radial - self.bottom_radius, height + self.half_height
         side, share = (out * rise - up * run) / length, (out * run + up * rise) / length**2
-        cap, cap_radius = height.abs() - self.half_height, torch.where(height < 0, self.bottom_radius, self.top_radius)
+        cap, cap_radius = (
+            height.abs() - self.half_height,
+            torch.where(height < 0, self.bottom_radius, self.top_radius),
+        )
         rim = torch.minimum(torch.hypot(out, up), torch.hypot(radial - self.top_radius, up - rise))
         on_cap = (cap > 0) & (radial <= cap_radius)
         on_side = (side > 0) & (share >= 0) & (share <= 1)
@@ -272,40 +239,3 @@ class Torus(Shape):
         """Distance to the ring, less the tube's radius."""
         radial = vector_norm(points[..., :2], dim=-1) - self.ring_radius
         return vector_norm(torch.stack([radial, points[..., 2]], -1), dim=-1) - self.tube_radius
-
-
-def sphere_trace(
-    shape: Shape, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
-) -> Float[Tensor, " n"]:
-    """The first crossing, from outside or inside: far away by advancing by the distance, near by secants."""
-    # The ball is a little larger than the body, so that a step past the surface can turn back.
-    enter, leave = ball_interval(origins, directions, 1.01 * shape.reach)
-    start = enter.clamp(min=T_MIN)
-    result = torch.full_like(start, torch.inf)
-    active = (start < leave).nonzero()[:, 0]
-    # Steps are counted from the ball, so that bodies far away keep all their digits.
-    start, room, directions = start[active], (leave - start)[active], directions[active]
-    points = origins[active] + start[:, None] * directions
-    t = torch.zeros_like(start)
-    tolerance = (1e-5 if origins.dtype == torch.float32 else 1e-10) * shape.reach
-    distance = shape.distance(points)
-    side = torch.where(distance < 0, -1.0, 1.0).to(t)
-    distance = distance * side
-    slope = -torch.ones_like(t)
-    for _ in range(_MAX_STEPS):
-        # Only close to the surface is the last slope a guide to where the distance will vanish.
-        secant = (distance < _NEAR * shape.reach) & (slope < 0)
-        step = torch.where(secant, distance / (-slope).clamp(min=0.25), distance)
-        t = t + step
-        before, distance = distance, side * shape.distance(points + t[:, None] * directions)
-        slope = (distance - before) / torch.where(step == 0, 1, step)
-        found = distance.abs() < tolerance
-        result[active[found]] = start[found] + t[found]
-        going = (~found & (t < room)).nonzero()[:, 0]
-        if not len(going):
-            break
-        state = (active, start, room, points, directions, side, t, distance, slope)
-        # index_select is several times quicker than brackets.
-        state = (values.index_select(0, going) for values in state)
-        active, start, room, points, directions, side, t, distance, slope = state
-    return result

@@ -1,0 +1,116 @@
+"""How good loom is on real captures after some time, beside NeRF in the same time.
+
+Every figure comes from the commands that a user would type: `rayloom train --data CAPTURE` and its
+evaluation on the held-out views. NeRF runs at its smallest preset, which is the best that NeRF does in
+so short a time on a CPU. The captures are looked for in $RAYLOOM_DATA, else in ../shared/data.
+
+Usage:
+
+    python benchmarks/captures.py --seconds 60
+    python benchmarks/captures.py fox llff_fern --seconds 300
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rayloom.claims.runner import device_description
+
+PROJECT = Path(__file__).resolve().parents[1]
+CAPTURES: dict[str, tuple[str, ...]] = {
+    "blender_chair_400": (),
+    "tiny_chair_100": (),
+    "fox": ("--scale", "2"),
+    "llff_fern": (),
+    "desk_colmap": (),
+    "cafe_table_360": (),
+}
+METHODS = ("loom", "nerf@tiny")
+SCORES = ("psnr", "ssim", "lpips_alex", "lpips_vgg")
+
+
+def measure(data: Path, method: str, seconds: float, options: tuple[str, ...], runs: Path) -> dict[str, Any]:
+    """One training and its evaluation, as `train --json` reports it, with the held-out PSNR over time."""
+    out = runs / f"{data.name}-{method.replace('@', '-')}"
+    words = ["train", method, "--data", data, "--seconds", seconds, "--out", out, "--json", *options]
+    if method == "loom":
+        words += ["--eval-every", seconds / 4]
+    command = [sys.executable, "-m", "rayloom", *map(str, words)]
+    finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    run = json.loads(finished.stdout)
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    curve = [
+        (round(record["seconds"]), round(record["held_out_psnr"], 2))
+        for record in records
+        if record["held_out_psnr"] is not None
+    ]
+    scores = {name: run["eval"]["mean"][name] for name in SCORES}
+    protocol = run["eval"]["protocol"]
+    kept = ("method", "steps", "seconds", "compile_seconds", "rays", "samples", "peak_memory_mb")
+    facts = {"capture": data.name, "resolution": protocol["resolution"], "num_views": protocol["num_views"]}
+    return (
+        facts
+        | {name: run[name] for name in kept}
+        | {"method": method}
+        | scores
+        | {"psnr_over_seconds": curve}
+    )
+
+
+def row(result: dict[str, Any]) -> str:
+    """A line of the table."""
+    size = ", ".join(f"{width} x {height}" for width, height in result["resolution"])
+    scores = ["-" if result[name] is None else f"{result[name]:.2f}" for name in SCORES[:1]]
+    scores += ["-" if result[name] is None else f"{result[name]:.3f}" for name in SCORES[1:]]
+    curve = ", ".join(f"{psnr:.1f} at {seconds} s" for seconds, psnr in result["psnr_over_seconds"])
+    cells = [result["capture"], size, str(result["num_views"]), result["method"], *scores]
+    cells += [f"{result['seconds']:.0f}", str(result["steps"]), f"{result['peak_memory_mb']:.0f}", curve]
+    return "| " + " | ".join(cells) + " |"
+
+
+def write(results: list[dict[str, Any]], out: Path) -> None:
+    """The figures as JSON and as a table."""
+    machine = device_description()
+    out.with_suffix(".json").write_text(json.dumps({"device": machine, "results": results}, indent=1) + "\n")
+    titles = ("capture", "size", "views", "method", "PSNR", "SSIM", "LPIPS alex", "LPIPS vgg")
+    titles += ("seconds", "steps", "peak MB", "PSNR of four held-out views over training")
+    lines = [
+        "# Real captures",
+        "",
+        f"Made by `python benchmarks/captures.py` on {machine}. Means over the held-out views; see",
+        "`docs/cli.md` for the protocol.",
+        "",
+        "| " + " | ".join(titles) + " |",
+        "|" + "---|" * len(titles),
+        *map(row, results),
+    ]
+    out.with_suffix(".md").write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    """Measure the captures named, or all; keep what is measured as soon as it is there."""
+    parser = argparse.ArgumentParser(description="Measure loom and NeRF on real captures.")
+    parser.add_argument("captures", nargs="*", default=list(CAPTURES), help="some of: " + ", ".join(CAPTURES))
+    parser.add_argument("--seconds", type=float, default=60, help="training time of each run")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--runs", type=Path, help="keep the run folders here")
+    parser.add_argument("--out", type=Path, default=PROJECT / "benchmarks" / "results" / "captures")
+    args = parser.parse_args()
+    root = Path(os.environ.get("RAYLOOM_DATA", PROJECT.parent / "shared" / "data"))
+    results: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in args.captures:
+            for method in args.methods:
+                options, runs = CAPTURES[name], args.runs or Path(scratch)
+                results.append(measure(root / name, method, args.seconds, options, runs))
+                print(row(results[-1]), flush=True)
+                write(results, args.out)
+
+
+if __name__ == "__main__":
+    main()
