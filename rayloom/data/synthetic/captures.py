@@ -1,7 +1,7 @@
 """Captures of worlds: photos and cameras as a reader would find them, with the truth beside them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +29,8 @@ from rayloom.data.synthetic.views import Truth, optical_flow, render_view, rende
 from rayloom.data.synthetic.world import World
 
 POINTS_PER_VIEW = 20
+_LEAST_NEAR = 0.02
+_PIXELS_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -88,57 +90,72 @@ def make_capture(
     `with_val` those half-way between are for validation, so that captures written in formats without
     splits are split the same way by name; 0 trains on all. `intrinsics` replaces the rig's pinhole.
     """
-    poses = rig.poses(num_views, seed)
     worlds = (world,) * num_views if isinstance(world, World) else tuple(world)
     assert len(worlds) == num_views, f"{len(worlds)} worlds for {num_views} views"
+    poses = rig.poses(num_views, seed)
     if intrinsics is None:
         intrinsics = _pinhole(rig.fov_rad, size)
-    moving = any(item.moves for item in worlds) or not isinstance(world, World)
-    times = np.linspace(0, 1, num_views) if moving else np.zeros(num_views)
-    distance = torch.linalg.vector_norm(poses[:, :, 3], dim=-1)
-    cameras = Cameras.from_intrinsics(
-        [intrinsics] * num_views,
-        poses,
-        near=(distance - worlds[0].radius).clamp(min=0.02),
-        far=distance + worlds[0].radius,
-        times=times,
-    ).to(device)
-    rng = np.random.default_rng([seed, 1])
+    cameras = _cameras(worlds, intrinsics, poses).to(device)
     splits = [_split(i, holdout, with_val=with_val) for i in range(num_views)]
-    shape = (intrinsics.width, intrinsics.height)
+    flaw_rng, point_rng = (np.random.default_rng([seed, use]) for use in (1, 2))
     flaws = tuple(
-        draw_flaw(defects if defects and split == "train" else Defects(), rng, *shape, len(item.objects))
-        for split, item in zip(splits, worlds, strict=True)
+        draw_flaw(
+            defects if defects and splits[i] == "train" else Defects(),
+            flaw_rng,
+            intrinsics.width,
+            intrinsics.height,
+            len(worlds[i].objects),
+        )
+        for i in range(num_views)
     )
-    views = _photograph(worlds, cameras, flaws, samples)
-    frames, points = [], []
-    for i, (split, flaw) in enumerate(zip(splits, flaws, strict=True)):
-        frames.append(_frame(i, split, views[i], worlds[i], flaw, intrinsics, poses[i], float(times[i])))
-        if split == "train":
-            points.append(_sparse_points(views[i], rng))
-    capture = Capture(
-        root=Path(worlds[0].name),
-        format="blender" if worlds[0].is_open else "transforms",
-        frames=tuple(frames),
-        points=np.concatenate([np.zeros((0, 3)), *points]),
-        up=np.array([0.0, 0.0, 1.0]),
-        kind_hint="object" if worlds[0].is_open else None,
-        background=(1.0, 1.0, 1.0) if worlds[0].is_open else None,
-    )
+    frames, points = [], [np.zeros((0, 3))]
+    for i, view in enumerate(_photograph(worlds, cameras, flaws, samples)):
+        has_alpha, time = worlds[i].is_open, float(cameras.time[i])
+        frames.append(_frame(i, splits[i], view, flaws[i], intrinsics, poses[i], time, has_alpha=has_alpha))
+        if splits[i] == "train":
+            points.append(_sparse_points(view, point_rng))
+    capture = _as_read(worlds[0], frames, np.concatenate(points))
     return SyntheticCapture(capture, worlds, cameras, flaws, samples)
+
+
+def _as_read(world: World, frames: list[Frame], points: NDArray[np.float64]) -> Capture:
+    """The frames as a reader would hand them out: as NeRF-synthetic where there is alpha."""
+    return Capture(
+        root=Path(world.name),
+        format="blender" if world.is_open else "transforms",
+        frames=tuple(frames),
+        points=points,
+        up=np.array([0.0, 0.0, 1.0]),
+        kind_hint="object" if world.is_open else None,
+        background=(1.0, 1.0, 1.0) if world.is_open else None,
+    )
+
+
+def _cameras(worlds: Sequence[World], intrinsics: Intrinsics, poses: Float[Tensor, "n 3 4"]) -> Cameras:
+    """The true cameras; time runs from 0 to 1 where anything changes."""
+    changes = worlds[0].moves or any(world is not worlds[0] for world in worlds)
+    distance, radius = torch.linalg.vector_norm(poses[:, :, 3], dim=-1), worlds[0].radius
+    return Cameras.from_intrinsics(
+        [intrinsics] * len(poses),
+        poses,
+        near=(distance - radius).clamp(min=_LEAST_NEAR),
+        far=distance + radius,
+        times=np.linspace(0, 1, len(poses)) if changes else np.zeros(len(poses)),
+    )
 
 
 def _photograph(
     worlds: Sequence[World], cameras: Cameras, flaws: Sequence[Flaw], samples: int
-) -> tuple[Truth, ...]:
-    """Each view through its flaw; views of the same world at the same time are rendered together."""
+) -> Iterator[Truth]:
+    """Each view through its flaw; some views of the same world and time are rendered together."""
     scenes = [world.swayed(flaw.sway) for world, flaw in zip(worlds, flaws, strict=True)]
-    views: list[Truth] = []
-    for (scene, _), group in groupby(range(len(scenes)), lambda i: (scenes[i], float(cameras.time[i]))):
-        indices = tuple(group)
-        shifts = [flaws[i].shift for i in indices]
-        views.extend(render_views(scene, cameras, indices, samples=samples, shifts=shifts))
-    return tuple(views)
+    together = max(1, _PIXELS_AT_ONCE // int(cameras.size[0].prod()))
+    for _, run in groupby(range(len(scenes)), lambda i: (id(scenes[i]), float(cameras.time[i]))):
+        indices = list(run)
+        for start in range(0, len(indices), together):
+            some = indices[start : start + together]
+            shifts = [flaws[i].shift for i in some]
+            yield from render_views(scenes[some[0]], cameras, some, samples=samples, shifts=shifts)
 
 
 def _pinhole(fov_rad: float, size: int | tuple[int, int]) -> Intrinsics:
@@ -159,16 +176,17 @@ def _frame(
     index: int,
     split: Split,
     view: Truth,
-    world: World,
     flaw: Flaw,
     intrinsics: Intrinsics,
     pose: Float[Tensor, "3 4"],
     time: float,
+    *,
+    has_alpha: bool,
 ) -> Frame:
     """The photo of a view and the camera that is handed out with it."""
     rgba = spoil(torch.cat([view.rgb, view.alpha[..., None]], -1), flaw).cpu()
-    depth = (view.points.cpu()[view.mask.cpu()].double() - pose[:, 3]) @ pose[:, 2]
-    pixels = (rgba if world.is_open else rgba[..., :3]) * 255
+    depth = (view.points[view.mask].double().cpu() - pose[:, 3]) @ pose[:, 2]
+    pixels = (rgba if has_alpha else rgba[..., :3]) * 255
     return Frame(
         name=f"images/{index:04d}.png",
         image=pixels.round().to(torch.uint8).numpy(),

@@ -45,7 +45,7 @@ class Dome(Rig):
         golden = math.pi * (3 - math.sqrt(5))
         azimuth = rng.uniform(0, 2 * math.pi) + golden * order
         return _look_from(
-            _spherical(self.distance, azimuth, np.arcsin(height).astype(np.float64)), self.target
+            _spherical(self.distance, azimuth, np.arcsin(height)), self.target
         )
 
 
@@ -143,14 +143,14 @@ _UP = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
 
 
 def _spherical(
-    distance: float, azimuth: NDArray[np.float64], elevation: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    distance: float, azimuth: NDArray[np.floating], elevation: NDArray[np.floating]
+) -> NDArray[np.floating]:
     """Points around the origin, n x 3."""
     flat = np.cos(elevation)
     return distance * np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)], -1)
 
 
-def _look_from(offsets: NDArray[np.float64], target: Vector) -> Float[Tensor, "n 3 4"]:
+def _look_from(offsets: NDArray[np.floating], target: Vector) -> Float[Tensor, "n 3 4"]:
     """Poses at offsets from a target that look to it."""
     aim = torch.tensor(target, dtype=torch.float64)
     return look_at(aim + torch.from_numpy(offsets), aim, _UP)

@@ -137,7 +137,7 @@ def _table() -> tuple[Object, ...]:
 def _turned(
     name: str, parts: tuple[Placed, ...], height: float, blend: float, material: Material, label: int
 ) -> Object:
-    """Parts stacked up from z = 0 as from a lathe, in a frame around their middle, which keeps the reach small."""
+    """Parts stacked up from z = 0 as from a lathe; a frame around their middle keeps the reach small."""
     lowered = (replace(part, position=(0, 0, part.position[2] - height / 2)) for part in parts)
     return Object(name, Union(tuple(lowered), blend), material, label, position=(0, 0, height / 2))
 

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -202,7 +203,7 @@ def test_a_sliding_ball_has_its_offset_as_scene_flow():
 
 
 @pytest.mark.parametrize("part", ["slide", "spin", "bend"])
-def test_moved_matter_lies_on_the_moved_body(part: str):
+def test_moved_matter_lies_on_the_moved_body(part: Literal["slide", "spin", "bend"]):
     world = moving_world(0, part)
     view = render_view(world, _cameras((1.0, -2.5, 1.0), times=(0.1,)), 0)
     mover = len(world.objects) - 1
