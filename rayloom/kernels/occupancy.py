@@ -11,6 +11,9 @@ from rayloom.types import Record
 BLOCK = 8
 """Cells along one edge of a block, the unit in which long empty stretches are skipped."""
 
+SHORTER = 0.999
+"""Factor on the width of steps in lookups: one as long as a cell counts as shorter, despite rounding."""
+
 
 @dataclass(frozen=True)
 class OccupancyBits(Record):
@@ -45,7 +48,7 @@ class OccupancyBits(Record):
         unit = (points - points.new_tensor(self.center)) / points.new_tensor(self.half_size)
         # The exponent e of a float x with 2^(e-1) <= x < 2^e is the first box it lies strictly inside.
         by_place = torch.frexp(unit.abs().amax(-1)).exponent.clamp(min=0)
-        by_width = torch.frexp(widths / self.cell_width).exponent.clamp(min=0)
+        by_width = torch.frexp(widths * (SHORTER / self.cell_width)).exponent.clamp(min=0)
         cascade = torch.maximum(by_place, by_width).clamp(max=self.num_cascades - 1).long()
         shrunk = torch.ldexp(unit, -cascade[..., None])
         cell = ((shrunk + 1) * (self.resolution / 2)).floor().long().clamp(0, self.resolution - 1)

@@ -42,7 +42,10 @@ def _endings(masked, added, rectified, a, b, columns, depth, h):
 @pytest.mark.parametrize("lanes", [1, 4, 16])
 @pytest.mark.parametrize(("columns", "depth"), [(16, 1), (48, 16), (112, 33), (128, 64)])
 def test_products_of_any_vector_width_agree(lanes, columns, depth):
-    a, b = (np.random.default_rng(0).integers(-4, 5, s).astype(np.float32) for s in ((16, depth), (depth, columns)))
+    a, b = (
+        np.random.default_rng(0).integers(-4, 5, s).astype(np.float32)
+        for s in ((16, depth), (depth, columns))
+    )
     c = np.full(16 * columns, np.nan, np.float32)
     _multiply(c, a.ravel(), b.ravel(), columns, depth, lanes)
     assert np.array_equal(c.reshape(16, columns), a @ b)

@@ -10,6 +10,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 import torch
@@ -50,13 +51,15 @@ def hash_grid_case(draw) -> Case:
 
 def tiny_mlp_case(draw) -> Case:
     widths = draw(st.lists(st.sampled_from([1, 3, 16, 32, 47, 64, 80]), min_size=2, max_size=5))
-    weights = [lattice(after, before, steps=4) for before, after in zip(widths, widths[1:], strict=False)]
+    weights = [lattice(after, before, steps=4) for before, after in pairwise(widths)]
     return Case([lattice(draw(SIZES), widths[0], steps=4), *weights], lambda f, x, *w, **k: (f(x, w, **k),))
 
 
 def rays_case(draw) -> tuple[Tensor, int]:
     counts = draw(st.lists(st.integers(0, 40), max_size=300))
-    return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts, dtype=torch.long)), len(counts)
+    return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts, dtype=torch.long)), len(
+        counts
+    )
 
 
 def packed_weights_case(draw) -> Case:
@@ -110,7 +113,9 @@ def fast_kernels() -> dict[str, Callable]:
             continue
         slow = vars(importlib.import_module(f"rayloom.kernels.{module.name}"))
         fast = importlib.import_module(f"rayloom.kernels.numba.{module.name}")
-        own = {name for name, value in vars(fast).items() if getattr(value, "__module__", "") == fast.__name__}
+        own = {
+            name for name, value in vars(fast).items() if getattr(value, "__module__", "") == fast.__name__
+        }
         found |= {name: slow[name] for name in sorted(own & slow.keys()) if not name.startswith("_")}
     return found
 

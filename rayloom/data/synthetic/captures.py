@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +31,7 @@ from rayloom.data.synthetic.world import World
 
 POINTS_PER_VIEW = 20
 _LEAST_NEAR = 0.02
+"""World units."""
 _PIXELS_AT_ONCE = 1 << 17
 
 
@@ -53,7 +55,7 @@ class SyntheticCapture:
         return render_view(self.worlds[index], self.cameras, index, samples=self.samples)
 
     def flow(self, index: int, other: int) -> tuple[Float[Tensor, "h w 2"], Bool[Tensor, "h w"]]:
-        """True optical flow from one view to another in pixels, and where both see the same matter."""
+        """True optical flow in pixels as the first view's world moves, and where both see the same matter."""
         return optical_flow(self.worlds[index], self.cameras, index, other)
 
     def scene_flow(self, index: int, other_time: float) -> Float[Tensor, "h w 3"]:
@@ -88,7 +90,8 @@ def make_capture(
 
     `size` is the width, or width and height, in pixels. Every `holdout`-th view is for testing, and with
     `with_val` those half-way between are for validation, so that captures written in formats without
-    splits are split the same way by name; 0 trains on all. `intrinsics` replaces the rig's pinhole.
+    splits are split the same way by name; 0 trains on all. `intrinsics` replaces the rig's pinhole
+    and `size`.
     """
     worlds = (world,) * num_views if isinstance(world, World) else tuple(world)
     assert len(worlds) == num_views, f"{len(worlds)} worlds for {num_views} views"
@@ -96,24 +99,15 @@ def make_capture(
     if intrinsics is None:
         intrinsics = _pinhole(rig.fov_rad, size)
     cameras = _cameras(worlds, intrinsics, poses).to(device)
-    splits = [_split(i, holdout, with_val=with_val) for i in range(num_views)]
-    flaw_rng, point_rng = (np.random.default_rng([seed, use]) for use in (1, 2))
-    flaws = tuple(
-        draw_flaw(
-            defects if defects and splits[i] == "train" else Defects(),
-            flaw_rng,
-            intrinsics.width,
-            intrinsics.height,
-            len(worlds[i].objects),
-        )
-        for i in range(num_views)
-    )
+    splits: list[Split] = [_split(i, holdout, with_val=with_val) for i in range(num_views)]
+    flaws = _draw_flaws(defects or Defects(), worlds, splits, intrinsics, seed)
+    rng = np.random.default_rng([seed, 2])
     frames, points = [], [np.zeros((0, 3))]
     for i, view in enumerate(_photograph(worlds, cameras, flaws, samples)):
         has_alpha, time = worlds[i].is_open, float(cameras.time[i])
         frames.append(_frame(i, splits[i], view, flaws[i], intrinsics, poses[i], time, has_alpha=has_alpha))
         if splits[i] == "train":
-            points.append(_sparse_points(view, point_rng))
+            points.append(_sparse_points(view, rng))
     capture = _as_read(worlds[0], frames, np.concatenate(points))
     return SyntheticCapture(capture, worlds, cameras, flaws, samples)
 
@@ -144,18 +138,41 @@ def _cameras(worlds: Sequence[World], intrinsics: Intrinsics, poses: Float[Tenso
     )
 
 
+def _draw_flaws(
+    defects: Defects, worlds: Sequence[World], splits: Sequence[Split], intrinsics: Intrinsics, seed: int
+) -> tuple[Flaw, ...]:
+    """One flaw a view; that of a held-out view is none."""
+    rng = np.random.default_rng([seed, 1])
+    width, height = intrinsics.width, intrinsics.height
+    return tuple(
+        draw_flaw(defects if split == "train" else Defects(), rng, width, height, len(world.objects))
+        for world, split in zip(worlds, splits, strict=True)
+    )
+
+
 def _photograph(
     worlds: Sequence[World], cameras: Cameras, flaws: Sequence[Flaw], samples: int
 ) -> Iterator[Truth]:
     """Each view through its flaw; some views of the same world and time are rendered together."""
     scenes = [world.swayed(flaw.sway) for world, flaw in zip(worlds, flaws, strict=True)]
     together = max(1, _PIXELS_AT_ONCE // int(cameras.size[0].prod()))
+    batches: list[list[int]] = []
     for _, run in groupby(range(len(scenes)), lambda i: (id(scenes[i]), float(cameras.time[i]))):
         indices = list(run)
-        for start in range(0, len(indices), together):
-            some = indices[start : start + together]
-            shifts = [flaws[i].shift for i in some]
-            yield from render_views(scenes[some[0]], cameras, some, samples=samples, shifts=shifts)
+        batches.extend(indices[start : start + together] for start in range(0, len(indices), together))
+
+    def render(indices: list[int]) -> tuple[Truth, ...]:
+        shifts = [flaws[i].shift for i in indices]
+        return render_views(scenes[indices[0]], cameras, indices, samples=samples, shifts=shifts)
+
+    # The pictures, not torch's operations, are what the cores share.
+    num_threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(num_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for views in pool.map(render, batches):
+                yield from views
+    finally:
+        torch.set_num_threads(num_threads)
 
 
 def _pinhole(fov_rad: float, size: int | tuple[int, int]) -> Intrinsics:

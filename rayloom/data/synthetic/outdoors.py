@@ -42,14 +42,8 @@ def unbounded_world(seed: int = 0) -> World:
         replace(item, casts_shadow=item.casts_shadow or item.name == "table edge")
         for item in still_life.objects
     )
-    foot = Object(
-        "foot",
-        Cone(0.4, 0.08, 0.25),
-        Material(Constant(WALNUT), 0.2, 30.0),
-        1,
-        instance=1,
-        position=(0, 0, -0.55),
-    )
+    wood = Material(Constant(WALNUT), 0.2, 30.0)
+    foot = Object("foot", Cone(0.4, 0.08, 0.25), wood, 1, instance=1, position=(0, 0, -0.55))
     meadow = Grain(hex_color("8d9b62"), hex_color("5f7446"), (0.35, 0.35, 0.0), octaves=3, seed=seed)
     clouds = Grain(hex_color("f3f6f8"), hex_color("7fb0d8"), (0.003, 0.003, 0.012), octaves=3, seed=seed + 1)
     far: list[Object] = []
@@ -77,37 +71,15 @@ def _landmark(
     size = 0.09 * distance * rng.uniform(0.8, 1.2)
     color = (CORAL, SAFFRON, TEAL, PLUM, SKY, IVORY)[rng.integers(6)]
     windows = Material(Checker(color, INK, (size / 2.5, size / 2.5, size / 2.5)))
+    tiles, bark = Material(Constant(CORAL)), Material(Constant(WALNUT))
     leaves = Material(Grain(SAGE, hex_color("3f6140"), (2 / size, 2 / size, 2 / size), octaves=2))
-    parts = (
-        (
-            Object("house", Box((size, 0.8 * size, size)), windows, 10, position=(0, 0, size)),
-            Object(
-                "roof",
-                Cone(1.3 * size, 0.0, 0.4 * size),
-                Material(Constant(CORAL)),
-                10,
-                position=(0, 0, 2.4 * size),
-            ),
-        ),
-        (
-            Object(
-                "trunk",
-                Cylinder(0.15 * size, 0.5 * size),
-                Material(Constant(WALNUT)),
-                11,
-                position=(0, 0, 0.5 * size),
-            ),
-            Object("crown", Ellipsoid((size, size, 1.2 * size)), leaves, 11, position=(0, 0, 1.9 * size)),
-        ),
-        (
-            Object(
-                "tower",
-                Cylinder(0.5 * size, 2 * size),
-                Material(Stripes(color, IVORY, (0, 0, 0.9 / size), 5.0)),
-                12,
-                position=(0, 0, 2 * size),
-            ),
-        ),
-        (Object("dome", Sphere(1.2 * size), Material(Spokes(color, IVORY, 8, 5.0), 0.3, 30.0), 13),),
-    )[kind]
+    storeys = Material(Stripes(color, IVORY, (0, 0, 0.9 / size), 5.0))
+    ribs = Material(Spokes(color, IVORY, 8, 5.0), 0.3, 30.0)
+    house = Object("house", Box((size, 0.8 * size, size)), windows, 10, position=(0, 0, size))
+    roof = Object("roof", Cone(1.3 * size, 0.0, 0.4 * size), tiles, 10, position=(0, 0, 2.4 * size))
+    trunk = Object("trunk", Cylinder(0.15 * size, 0.5 * size), bark, 11, position=(0, 0, 0.5 * size))
+    crown = Object("crown", Ellipsoid((size, size, 1.2 * size)), leaves, 11, position=(0, 0, 1.9 * size))
+    tower = Object("tower", Cylinder(0.5 * size, 2 * size), storeys, 12, position=(0, 0, 2 * size))
+    dome = Object("dome", Sphere(1.2 * size), ribs, 13)
+    parts = ((house, roof), (trunk, crown), (tower,), (dome,))[kind]
     return group(parts, (distance * math.cos(angle), distance * math.sin(angle), _GROUND), angle, instance)

@@ -44,9 +44,7 @@ class Dome(Rig):
         height = math.sin(self.low_rad) + cell * (math.sin(self.high_rad) - math.sin(self.low_rad))
         golden = math.pi * (3 - math.sqrt(5))
         azimuth = rng.uniform(0, 2 * math.pi) + golden * order
-        return _look_from(
-            _spherical(self.distance, azimuth, np.arcsin(height)), self.target
-        )
+        return _look_from(_spherical(self.distance, azimuth, np.arcsin(height)), self.target)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A camera's view of a world: the photo, and the exact truth behind each of its pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 import torch
@@ -12,7 +13,7 @@ from rayloom.data.synthetic.shading import shade
 from rayloom.data.synthetic.textures import srgb_from_linear
 from rayloom.data.synthetic.tracing import describe, trace
 from rayloom.data.synthetic.world import World
-from rayloom.types import Record
+from rayloom.types import Rays, Record
 
 _RAYS_AT_ONCE = 1 << 19
 
@@ -37,6 +38,8 @@ class Truth(Record):
     """Semantic class; 0 where nothing is met."""
     instance: Int[Tensor, "h w"]
     """Which thing; 0 where nothing is met."""
+    object_index: Int[Tensor, "h w"]
+    """Position in `World.objects`; -1 where nothing is met."""
 
     @property
     def mask(self) -> Bool[Tensor, "h w"]:
@@ -71,10 +74,11 @@ def render_views(
     # The pictures are cut into bands as if they stood on top of each other.
     num_rows = len(indices) * height
     rows = max(1, _RAYS_AT_ONCE // (int(chosen.size[0, 0]) * k))
-    bands = [
-        _render_rows(world, chosen, range(top, min(top + rows, num_rows)), samples, shift)
-        for top in range(0, num_rows, rows)
-    ]
+    with _one_thread():
+        bands = [
+            _render_rows(world, chosen, range(top, min(top + rows, num_rows)), samples, shift)
+            for top in range(0, num_rows, rows)
+        ]
     tall = {item.name: torch.cat([getattr(band, item.name) for band in bands]) for item in fields(Truth)}
     return tuple(
         Truth(**{name: values[top : top + height] for name, values in tall.items()})
@@ -82,13 +86,27 @@ def render_views(
     )
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keeps torch's operations in the calling thread.
+
+    There are many and they are short: on busy cores, threads that wait for each other take many times longer.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def scene_flow(world: World, truth: Truth, time: float, other_time: float) -> Float[Tensor, "h w 3"]:
     """How far the matter seen at `time` moves in the world until `other_time`; 0 where nothing is met."""
     flow = torch.zeros_like(truth.points)
     for i, item in enumerate(world.objects):
-        mask = truth.instance == world.instance(i)
-        points = truth.points[mask]
-        flow[mask] = item.world_from_rest(item.rest_from_world(points, time), other_time) - points
+        own = truth.object_index == i
+        points = truth.points[own]
+        flow[own] = item.world_from_rest(item.rest_from_world(points, time), other_time) - points
     return flow
 
 
@@ -139,45 +157,55 @@ def _sample_offsets(samples: int) -> Float[Tensor, "k 2"]:
     return torch.cat([center, torch.cartesian_prod(cell, cell)])
 
 
-def _render_rows(
-    world: World, cameras: Cameras, rows: range, samples: int, shifts: Float[Tensor, "n 2"]
-) -> Truth:
-    """Rows of stacked pictures: the first ray of each pixel is for geometry, the others are for colour."""
+def _stacked_rays(
+    cameras: Cameras, rows: range, offsets: Float[Tensor, "k 2"], shifts: Float[Tensor, "n 2"]
+) -> Rays:
+    """Rays through k places of each pixel in rows of pictures that stand on each other; pixels x k."""
     width, height = cameras.size[0].tolist()
-    offsets = _sample_offsets(samples).to(shifts)
-    k = len(offsets)
     row, x = torch.meshgrid(torch.tensor(rows), torch.arange(width), indexing="ij")
     camera = (row // height).to(shifts.device)
     corners = torch.stack([x, row % height], -1).to(shifts) - shifts[camera]
     pixels = (corners[:, :, None] + offsets).reshape(-1, 2)
-    rays = cameras.rays(camera.reshape(-1).repeat_interleave(k), pixels)
-    time = float(cameras.time[0])
-    hit = trace(world, rays.reshape(len(rays.near) // k, k), time)
+    rays = cameras.rays(camera.reshape(-1).repeat_interleave(len(offsets)), pixels)
+    return rays.reshape(len(rows) * width, len(offsets))
+
+
+def _render_rows(
+    world: World, cameras: Cameras, rows: range, samples: int, shifts: Float[Tensor, "n 2"]
+) -> Truth:
+    """Rows of stacked pictures: the first ray of each pixel is for geometry, the others are for colour."""
+    bundles = _stacked_rays(cameras, rows, _sample_offsets(samples).to(shifts), shifts)
+    (num_pixels, k), width, time = bundles.shape, int(cameras.size[0, 0]), float(cameras.time[0])
+    hit, rays = trace(world, bundles, time), bundles.reshape(bundles.near.numel())
     met = (hit.object_index >= 0).nonzero()[:, 0]
     surface = describe(world, rays[met], hit[met], time)
-
-    def spread(which: Tensor, values: Tensor) -> Tensor:
-        """Values of some of the rays that hit in their places among all, 0 at the others."""
-        full = values.new_zeros(len(pixels), *values.shape[1:])
-        full[met[which]] = values
-        return full.reshape(len(rows), width, k, *values.shape[1:])
-
-    first = met % k == 0
-    colored = ~first if k > 1 else first
+    central = met % k == 0
+    colored = ~central if k > 1 else central
     light = shade(world, surface[colored], rays.directions[met[colored]], time)
-    drop = int(k > 1)
-    colors = spread(colored, srgb_from_linear(light))[:, :, drop:].mean(2)
-    alpha = spread(colored, torch.ones_like(light[:, 0]))[:, :, drop:].mean(2)
-    labels = torch.tensor([item.label for item in world.objects], device=met.device)
-    instances = torch.tensor([world.instance(i) for i in range(len(world.objects))], device=met.device)
-    object_index = hit.object_index[met[first]]
+
+    def mean(values: Tensor) -> Tensor:
+        """The mean over each pixel of what its coloured rays have; nothing counts as 0."""
+        full = values.new_zeros(num_pixels * k, *values.shape[1:])
+        full[met[colored]] = values
+        return full.reshape(len(rows), width, k, *values.shape[1:])[:, :, int(k > 1) :].mean(2)
+
+    def center(values: Tensor) -> Tensor:
+        """What the central ray of each pixel has; 0 for nothing."""
+        full = values.new_zeros(num_pixels, *values.shape[1:])
+        full[met[central] // k] = values[central]
+        return full.reshape(len(rows), width, *values.shape[1:])
+
+    alpha = mean(torch.ones_like(light[:, 0]))
+    kinds = [(item.label, world.instance(i)) for i, item in enumerate(world.objects)]
+    label, instance = torch.tensor(kinds, device=met.device)[hit.object_index[met]].unbind(-1)
     return Truth(
-        rgb=(colors / alpha.clamp(min=1e-6)[..., None]).clamp(0, 1),
+        rgb=(mean(srgb_from_linear(light)) / alpha.clamp(min=1e-6)[..., None]).clamp(0, 1),
         alpha=alpha,
-        depth=spread(first, hit.t[met[first]])[:, :, 0],
-        points=spread(first, surface.points[first])[:, :, 0],
-        normals=spread(first, surface.normals[first])[:, :, 0],
-        albedo=spread(first, surface.albedo[first])[:, :, 0],
-        label=spread(first, labels[object_index])[:, :, 0],
-        instance=spread(first, instances[object_index])[:, :, 0],
+        depth=center(hit.t[met]),
+        points=center(surface.points),
+        normals=center(surface.normals),
+        albedo=center(surface.albedo),
+        label=center(label),
+        instance=center(instance),
+        object_index=center(hit.object_index[met] + 1) - 1,
     )

@@ -24,7 +24,7 @@ class Motion:
     """How an object leaves its place as time runs from 0 to 1."""
 
     offset: Vector = ZERO
-    """Where it goes, world units."""
+    """Where it goes, along the axes of the world."""
     turn: Vector = ZERO
     """Rotation vector about its own axes, radians."""
     bend: float = 0.0
@@ -185,17 +185,10 @@ class World:
 
 def group(objects: tuple[Object, ...], position: Vector, yaw: float, instance: int) -> tuple[Object, ...]:
     """Objects turned about z together, then moved, as the parts of one thing."""
-    turn = so3_exp(torch.tensor((0.0, 0.0, yaw), dtype=torch.float64))
+    turn, offset = _rotation((0.0, 0.0, yaw)), torch.tensor(position, dtype=torch.float64)
     moved = []
     for item in objects:
-        own = so3_exp(torch.tensor(item.turn, dtype=torch.float64))
-        place = turn @ torch.tensor(item.position, dtype=torch.float64) + torch.tensor(position)
-        moved.append(
-            replace(
-                item,
-                position=tuple(place.tolist()),
-                turn=tuple(so3_log(turn @ own).tolist()),
-                instance=instance,
-            )
-        )
+        x, y, z = (turn @ torch.tensor(item.position, dtype=torch.float64) + offset).tolist()
+        u, v, w = so3_log(turn @ _rotation(item.turn)).tolist()
+        moved.append(replace(item, position=(x, y, z), turn=(u, v, w), instance=instance))
     return tuple(moved)

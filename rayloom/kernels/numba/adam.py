@@ -1,5 +1,8 @@
 """Adam in the rows that have a gradient, on the CPU: the faster twin of `rayloom.kernels.adam`."""
 
+# Numba infers the types in kernels.
+# ruff: noqa: ANN001, ANN202
+
 import math
 
 import numpy as np
@@ -25,33 +28,33 @@ def sparse_adam_step(
     eps: float,
 ) -> None:
     """One step of Adam in place, in the rows with a gradient only."""
-    assert param.is_contiguous() and first.is_contiguous() and second.is_contiguous(), "changed in place"
-    arrays = [tensor.detach().numpy() for tensor in (param, first, second)]
+    assert all(tensor.is_contiguous() for tensor in (param, first, second)), "they change in place"
+    moments = first.detach().numpy(), second.detach().numpy()
     grads = grad.detach().contiguous().numpy()[None]
-    adam_step(*arrays, grads, step, lr, betas, eps, clear=False)
+    adam_step(param.detach().numpy(), moments, grads, step, (lr, *betas, eps), clear=False)
 
 
 def adam_step(
     param: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
+    moments: tuple[np.ndarray, np.ndarray],
     grads: np.ndarray,
     step: int,
-    lr: float,
-    betas: tuple[float, float],
-    eps: float,
+    rule: tuple[float, float, float, float],
     *,
     clear: bool,
 ) -> None:
-    """The same for the sum of several gradients, one per thread; `clear` sets them to zero on the way."""
-    size = lr / (1 - betas[0] ** step)
-    scale = 1 / math.sqrt(1 - betas[1] ** step)
-    numbers = np.array([size, scale, *betas, eps], np.float32)
-    run(_step, -(-len(param) // CHUNK), param, first, second, grads, numbers, clear)
+    """The same for the sum of several gradients, one per thread; `clear` sets them to zero on the way.
+
+    The rule is the learning rate, the two decays and epsilon.
+    """
+    lr, beta_1, beta_2, eps = rule
+    size, scale = lr / (1 - beta_1**step), 1 / math.sqrt(1 - beta_2**step)
+    numbers = np.array([size, scale, beta_1, beta_2, eps], np.float32)
+    run(_step, -(-len(param) // CHUNK), param, *moments, grads, numbers, clear)
 
 
 @kernel
-def _step(thread, counter, param, first, second, grads, numbers, clear):  # noqa: ANN001, ANN202
+def _step(thread, counter, param, first, second, grads, numbers, clear):
     """Update blocks of rows."""
     rows, columns = param.shape
     total = np.zeros(columns, np.float32)
@@ -73,7 +76,7 @@ def _step(thread, counter, param, first, second, grads, numbers, clear):  # noqa
 
 
 @inner
-def _update(param, first, second, grad, numbers):  # noqa: ANN001, ANN202
+def _update(param, first, second, grad, numbers):
     """Kingma and Ba 2015, algorithm 1."""
     size, scale, beta_1, beta_2, eps = numbers
     for i in range(param.shape[0]):

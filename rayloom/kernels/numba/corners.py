@@ -4,12 +4,15 @@ Row c of point q goes to rows[16 c + q] and its weight to weights[16 c + q]; bit
 whether the corner lies on the far side along x, y and z.
 """
 
+# Numba infers the types in kernels, and LLVM values have none for Python.
+# ruff: noqa: ANN001, ANN201, ANN401
+
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
+from rayloom.kernels.numba.jit import intrinsic
 from rayloom.kernels.numba.vector import F32, I32, load, operands, splat, store
 
 TILE = 16
@@ -19,7 +22,7 @@ _ZERO = ir.Constant(_FLOATS, [0.0] * TILE)
 
 
 @intrinsic
-def locate_points(context, x, y, z, at, offset, stride_y, stride_z, mask, resolution, rows, weights):  # noqa: ANN001, ANN202, PLR0917
+def locate_points(context, x, y, z, at, offset, stride_y, stride_z, mask, resolution, rows, weights):
     """Fill rows and weights for the points at..at + 16, whose coordinates are cut to [0, 1]."""
     signature = types.void(x, y, z, at, offset, stride_y, stride_z, mask, resolution, rows, weights)
 
@@ -29,7 +32,9 @@ def locate_points(context, x, y, z, at, offset, stride_y, stride_z, mask, resolu
         )
         offset, stride_y, stride_z, mask = (_splat(builder, v) for v in (offset, stride_y, stride_z, mask))
         cells = [_cell(builder, load(builder, builder.gep(p, [at]), _FLOATS), resolution) for p in places]
-        sides = [_sides(builder, cell, s) for (cell, _), s in zip(cells, (None, stride_y, stride_z), strict=True)]
+        sides = [
+            _sides(builder, cell, s) for (cell, _), s in zip(cells, (None, stride_y, stride_z), strict=True)
+        ]
         shares = [(builder.fsub(_ONE, fraction), fraction) for _, fraction in cells]
         for corner in range(8):
             bx, by, bz = corner & 1, corner >> 1 & 1, corner >> 2 & 1
@@ -72,4 +77,6 @@ def _max(builder: Any, a: Any, b: Any) -> Any:
 def _splat(builder: Any, scalar: Any) -> Any:
     """A vector of integers with the scalar in every lane."""
     single = builder.insert_element(ir.Constant(_INTEGERS, ir.Undefined), scalar, I32(0))
-    return builder.shuffle_vector(single, ir.Constant(_INTEGERS, ir.Undefined), ir.Constant(_INTEGERS, [0] * TILE))
+    return builder.shuffle_vector(
+        single, ir.Constant(_INTEGERS, ir.Undefined), ir.Constant(_INTEGERS, [0] * TILE)
+    )

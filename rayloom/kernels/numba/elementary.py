@@ -1,13 +1,15 @@
 """Elementary functions that vectorise: the library's are calls, which a compiler cannot widen."""
 
+# Numba infers the types in kernels, and LLVM values have none for Python.
+# ruff: noqa: ANN001, ANN201, ANN401
+
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from rayloom.kernels.numba.jit import f32, inner
+from rayloom.kernels.numba.jit import f32, inner, intrinsic
 from rayloom.kernels.numba.vector import F32, I32, bits_from_float, load, multiply_add, operands, store
 
 LANES = 16
@@ -22,7 +24,7 @@ def emit_exp(builder: Any, x: Any) -> Any:
     lanes = kind.count if isinstance(kind, ir.VectorType) else 0
     integer = ir.VectorType(I32, lanes) if lanes else I32
 
-    def constant(value: float, of: Any = kind) -> Any:
+    def constant(value: float | int, of: Any = kind) -> Any:
         return ir.Constant(of, [value] * lanes if lanes else value)
 
     y = builder.fmul(x, constant(1.4426950408889634))
@@ -40,13 +42,13 @@ def emit_exp(builder: Any, x: Any) -> Any:
 
 
 @intrinsic
-def exp(context, x):  # noqa: ANN001, ANN202
+def exp(context, x):
     """e^x to 1e-6 (1 + |x|) relative, for float32; cut to 2^-126 and 2^126 beyond its range."""
     return types.float32(types.float32), lambda _, builder, __, values: emit_exp(builder, values[0])
 
 
 @intrinsic
-def sigmoid_row(context, array, at):  # noqa: ANN001, ANN202
+def sigmoid_row(context, array, at):
     """1 / (1 + e^-x) of the 16 numbers at..at + 16, in place: one vector costs less than three numbers."""
     signature = types.void(array, at)
 
@@ -63,7 +65,7 @@ def sigmoid_row(context, array, at):  # noqa: ANN001, ANN202
 
 
 @inner
-def absorb(depth):  # noqa: ANN001, ANN201
+def absorb(depth):
     """Of light that crosses an optical depth: the share that is lost, and the share that is left.
 
     The loss, 1 - e^-depth, is a series for thin matter, where the difference would round to 0.
@@ -79,6 +81,6 @@ def absorb(depth):  # noqa: ANN001, ANN201
 
 
 @inner
-def exponent(x):  # noqa: ANN001, ANN201
+def exponent(x):
     """The e with 2^(e-1) <= x < 2^e, for x > 0; hugely negative for 0."""
     return ((np.int64(bits_from_float(x)) >> 23) & 255) - 126

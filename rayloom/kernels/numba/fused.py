@@ -59,7 +59,8 @@ class FusedField:
         features = int(self.density.columns[-1])
         self.color = new_network(shapes[self.num_density :], features)
         _check(layout, self.density, self.color, shapes, self.codes.shape[1])
-        self.moments = [np.zeros((2, *p.shape), np.float32) for p in (self.table, *self.weights, self.codes)]
+        params = (self.table, *self.weights, self.codes)
+        self.moments = [(np.zeros_like(param), np.zeros_like(param)) for param in params]
         self.grads = _new_gradients(min(num_threads(), MAX_TRAINING_THREADS), self)
 
     def accumulate(
@@ -72,7 +73,7 @@ class FusedField:
         *,
         delta: float = 3e38,
     ) -> Report:
-        """Add the gradient of the mean loss over the rays to the gradients; each ray's code is its camera's."""
+        """Add the gradient of the mean loss over rays and channels; a ray's code is that of its camera."""
         arrays = _ray_arrays(rays, background, space.step, jitter)
         target = Target(_view(rgb), f32(delta), f32(1 / max(rgb.numel(), 1)))
         self.grads.sums[:] = 0
@@ -84,19 +85,19 @@ class FusedField:
 
     def adam_step(self, step: int, rule: AdamRule) -> None:
         """Step `step` (from 1) of Adam on all parameters; leaves the gradients at zero."""
-        settings = (step, rule.lr, rule.betas, rule.eps)
+        numbers = (rule.lr, *rule.betas, rule.eps)
         threads = len(self.grads.sums)
         rows = self.grads.table.reshape(threads, *self.table.shape)
-        adam_step(self.table, *self.moments[0], rows, *settings, clear=True)
+        adam_step(self.table, self.moments[0], rows, step, numbers, clear=True)
         for param, moments, grad in zip(self.weights, self.moments[1:-1], self._weight_grads(), strict=True):
-            adam_step(param, *moments, grad[None], *settings, clear=False)
+            adam_step(param, moments, grad[None], step, numbers, clear=False)
         if self.codes.size:
-            adam_step(self.codes, *self.moments[-1], self.grads.codes, *settings, clear=True)
+            adam_step(self.codes, self.moments[-1], self.grads.codes, step, numbers, clear=True)
         self.grads.density[:] = 0
         self.grads.color[:] = 0
 
     def gradients(self) -> list[Tensor]:
-        """The gradients that wait for Adam: of the table, the density weights, the colour weights, the codes."""
+        """The gradients that wait for Adam: table, density weights, colour weights, codes."""
         table = self.grads.table.sum(0).reshape(self.table.shape)
         return [torch.from_numpy(g) for g in (table, *self._weight_grads(), self.grads.codes.sum(0))]
 

@@ -11,6 +11,9 @@ so that the colour network finds its inputs side by side and a backward pass fin
 near cache.
 """
 
+# Numba infers the types in kernels.
+# ruff: noqa: ANN001, ANN201
+
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +54,7 @@ class RayArrays(NamedTuple):
     views: np.ndarray
     """Unit directions for the colour network."""
     first: np.ndarray
-    count: np.ndarray
+    num_steps: np.ndarray
     code: np.ndarray
     """Row of the codes; a negative one stands for their mean."""
     background: np.ndarray
@@ -88,13 +91,13 @@ class Chunk(NamedTuple):
 
 
 @inner
-def stride_of(field):  # noqa: ANN001, ANN201
+def stride_of(field):
     """Length of a row of activations."""
     return field.color.columns[-1] + field.color.widths[-1]
 
 
 @kernel
-def new_chunk(field, path):  # noqa: ANN001, ANN201
+def new_chunk(field, path):
     """Working memory for a chunk that takes rays until it is full: the last ray always fits whole."""
     room = FULL + path.limit + 2 * TILE
     sample = np.zeros((8, room), np.float32)
@@ -106,7 +109,7 @@ def new_chunk(field, path):  # noqa: ANN001, ANN201
 
 
 @inner
-def place_tile(ray, contracted, chunk, at, count):  # noqa: ANN001, ANN201
+def place_tile(ray, contracted, chunk, at, count):
     """Places in the grid's unit cube of the midpoints of the steps at..at + count."""
     for i in range(at, at + count):
         t = f32(0.5) * (chunk.starts[i] + chunk.ends[i])
@@ -117,17 +120,17 @@ def place_tile(ray, contracted, chunk, at, count):  # noqa: ANN001, ANN201
 
 
 @inner
-def in_cube(x, y, z, contracted):  # noqa: ANN001, ANN201
-    """From units of the box to [0, 1]^3, all space contracted to [-2, 2]^3 first (Barron et al. 2022, eq. 10)."""
+def in_cube(x, y, z, contracted):
+    """From units of the box to [0, 1]^3; all space by way of [-2, 2]^3 (Barron et al. 2022, eq. 10)."""
     if not contracted:
         return f32(0.5) * (x + f32(1)), f32(0.5) * (y + f32(1)), f32(0.5) * (z + f32(1))
-    norm = max(f32(1), max(abs(x), max(abs(y), abs(z))))
+    norm = max(f32(1), abs(x), abs(y), abs(z))
     scale = f32(0.25) * (f32(2) - f32(1) / norm) / norm
     return scale * x + f32(0.5), scale * y + f32(0.5), scale * z + f32(0.5)
 
 
 @inner
-def density_tile(field, chunk, at, count):  # noqa: ANN001, ANN201
+def density_tile(field, chunk, at, count):
     """Density of the samples at..at + count."""
     stride = stride_of(field)
     encode_tile(
@@ -141,7 +144,7 @@ def density_tile(field, chunk, at, count):  # noqa: ANN001, ANN201
 
 
 @inner
-def trace(index, slot, rays, cells, rule, path, field, chunk):  # noqa: ANN001, ANN201
+def trace(index, slot, rays, cells, rule, path, field, chunk):
     """Follow one ray until it ends or grows dark; give the number of samples whose density was asked.
 
     Samples are marched, encoded and weighed by tiles of 16. Only those that are seen stay in the
@@ -149,7 +152,7 @@ def trace(index, slot, rays, cells, rule, path, field, chunk):  # noqa: ANN001, 
     """
     at = chunk.begin[slot]
     ray = ray_in_box(rays.origins, rays.directions, index, rays.first[index], cells)
-    position, end = lattice_range(ray, rays.count[index], cells, rule)
+    position, end = lattice_range(ray, rays.num_steps[index], cells, rule)
     write_harmonics(rays.views[index, 0], rays.views[index, 1], rays.views[index, 2], chunk.harmonics)
     transmittance, asked = f32(1), 0
     while transmittance >= path.stop and asked < path.limit:
@@ -175,7 +178,7 @@ def trace(index, slot, rays, cells, rule, path, field, chunk):  # noqa: ANN001, 
 
 
 @inner
-def write_view(field, chunk, sample, code):  # noqa: ANN001, ANN201
+def write_view(field, chunk, sample, code):
     """What the colour network sees besides the features."""
     at = sample * stride_of(field) + field.density.columns[-1] + field.density.widths[-1]
     for i in range(NUM_HARMONICS):
@@ -186,7 +189,7 @@ def write_view(field, chunk, sample, code):  # noqa: ANN001, ANN201
 
 
 @inner
-def color_chunk(field, chunk, samples):  # noqa: ANN001, ANN201
+def color_chunk(field, chunk, samples):
     """Colours of the first samples of the chunk, through the sigmoid, in the last column of activations."""
     stride, last = stride_of(field), field.color.columns[-1]
     for at in range(0, samples, TILE):
@@ -196,7 +199,7 @@ def color_chunk(field, chunk, samples):  # noqa: ANN001, ANN201
 
 
 @inner
-def write_harmonics(x, y, z, out):  # noqa: ANN001, ANN201
+def write_harmonics(x, y, z, out):
     """Real spherical harmonics of a unit direction up to degree 3, orthonormal on the sphere."""
     xy, xz, yz, xx, yy, zz = x * y, x * z, y * z, x * x, y * y, z * z
     out[0] = f32(0.28209479177387814)

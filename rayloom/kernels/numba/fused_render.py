@@ -1,6 +1,7 @@
 """Rendering rays, and density at points, each in one kernel."""
 
-import numpy as np
+# Numba infers the types in kernels.
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from rayloom.kernels.numba.fused_field import (
     FULL,
@@ -21,7 +22,7 @@ BLOCK_POINTS = 256
 
 
 @kernel
-def render_rays(thread, counter, rays, cells, rule, path, field, out):  # noqa: ANN001, ANN201
+def render_rays(thread, counter, rays, cells, rule, path, field, out):
     """Write colour, opacity and expected distance of all rays to the 5 columns of `out`."""
     chunk = new_chunk(field, path)
     total, slot = rays.first.shape[0], 0
@@ -39,7 +40,7 @@ def render_rays(thread, counter, rays, cells, rule, path, field, out):  # noqa: 
 
 
 @inner
-def _show(num_rays, rays, field, chunk, out):  # noqa: ANN001, ANN202
+def _show(num_rays, rays, field, chunk, out):
     """Colour and composite the first rays of a chunk."""
     color_chunk(field, chunk, chunk.begin[num_rays])
     stride, column = stride_of(field), field.color.columns[-1]
@@ -60,7 +61,7 @@ def _show(num_rays, rays, field, chunk, out):  # noqa: ANN001, ANN202
 
 
 @kernel
-def density_at(thread, counter, points, cells, path, field, out):  # noqa: ANN001, ANN201
+def density_at(thread, counter, points, cells, path, field, out):
     """Density at world points."""
     chunk = new_chunk(field, path)
     c, s = cells.center, cells.inverse_half_size

@@ -5,6 +5,9 @@ full chunk is coloured, composited, compared with the photos and run backward, a
 added to tables of the thread's own, which Adam sums, applies and clears.
 """
 
+# Numba infers the types in kernels.
+# ruff: noqa: ANN001, ANN201, ANN202
+
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +42,7 @@ class Gradients(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What the rays should show, and how a difference e counts: e² up to delta, delta (2 |e| - delta) beyond."""
+    """What the rays should show; a difference e costs e² up to delta, and delta (2 |e| - delta) beyond."""
 
     rgb: np.ndarray
     delta: np.float32
@@ -61,7 +64,7 @@ class Backward(NamedTuple):
 
 
 @kernel
-def train_rays(thread, counter, rays, target, cells, rule, path, field, grads):  # noqa: ANN001, ANN201, PLR0917
+def train_rays(thread, counter, rays, target, cells, rule, path, field, grads):
     """Loss and gradients of all rays."""
     chunk = new_chunk(field, path)
     work = _new_backward(field, path)
@@ -80,7 +83,7 @@ def train_rays(thread, counter, rays, target, cells, rule, path, field, grads): 
 
 
 @kernel
-def _new_backward(field, path):  # noqa: ANN001, ANN202
+def _new_backward(field, path):
     room, outputs = FULL + path.limit + 2 * TILE, field.color.widths[-1]
     color, density = 2 * TILE * field.color.widths.max(), 2 * TILE * field.density.widths.max()
     return Backward(
@@ -89,7 +92,7 @@ def _new_backward(field, path):  # noqa: ANN001, ANN202
 
 
 @inner
-def _learn(thread, num_rays, rays, target, field, chunk, work, grads):  # noqa: ANN001, ANN202, PLR0917
+def _learn(thread, num_rays, rays, target, field, chunk, work, grads):
     """Colour, compare and go backward with the first rays of a chunk."""
     samples = chunk.begin[num_rays]
     color_chunk(field, chunk, samples)
@@ -106,7 +109,7 @@ def _learn(thread, num_rays, rays, target, field, chunk, work, grads):  # noqa: 
 
 
 @inner
-def _compare(slot, rays, target, field, chunk, work):  # noqa: ANN001, ANN202
+def _compare(slot, rays, target, field, chunk, work):
     """Loss of one ray, and its gradient with respect to raw colours and raw densities."""
     begin, end, ray = chunk.begin[slot], chunk.begin[slot + 1], chunk.ray[slot]
     stride, outputs = stride_of(field), field.color.widths[-1]
@@ -125,7 +128,9 @@ def _compare(slot, rays, target, field, chunk, work):  # noqa: ANN001, ANN202
         for channel in range(3):
             rgb = chunk.activations[i * stride + column + channel]
             seen += rgb * slopes[channel]
-            work.color_slopes[i * outputs + channel] = chunk.weights[i] * slopes[channel] * rgb * (f32(1) - rgb)
+            work.color_slopes[i * outputs + channel] = (
+                chunk.weights[i] * slopes[channel] * rgb * (f32(1) - rgb)
+            )
         width = chunk.ends[i] - chunk.starts[i]
         free = chunk.activations[i * stride + raw] <= f32(MAX_LOG_DENSITY)
         slope = (chunk.after[i] * seen - behind) * width * chunk.density[i]
@@ -135,7 +140,7 @@ def _compare(slot, rays, target, field, chunk, work):  # noqa: ANN001, ANN202
 
 
 @inner
-def _judge(ray, channel, begin, end, left, rays, target, field, chunk):  # noqa: ANN001, ANN202
+def _judge(ray, channel, begin, end, left, rays, target, field, chunk):
     """Loss of one channel of a ray, and its slope."""
     stride, column = stride_of(field), field.color.columns[-1] + channel
     value = left * rays.background[ray, channel]
@@ -148,12 +153,14 @@ def _judge(ray, channel, begin, end, left, rays, target, field, chunk):  # noqa:
 
 
 @inner
-def _backward(thread, at, count, slot, rays, field, chunk, work, grads):  # noqa: ANN001, ANN202
+def _backward(thread, at, count, slot, rays, field, chunk, work, grads):
     """From the gradients of one tile of samples to those of all parameters; give its last ray."""
     stride, outputs = stride_of(field), field.color.widths[-1]
     for i in range(TILE * outputs):
         work.color_room[i] = work.color_slopes[at * outputs + i]
-    view = backward_tile(field.color, chunk.activations, at * stride, stride, grads.color[thread], work.color_room)
+    view = backward_tile(
+        field.color, chunk.activations, at * stride, stride, grads.color[thread], work.color_room
+    )
     inputs, features = field.color.widths[0], field.density.widths[-1]
     for i in range(TILE):
         for j in range(features):

@@ -3,6 +3,9 @@
 The first part works on all 16 points at once; the second loads each row as one short vector.
 """
 
+# Numba infers the types in kernels.
+# ruff: noqa: ANN001, ANN201, ANN202
+
 from functools import cache
 from typing import NamedTuple
 
@@ -12,6 +15,7 @@ from rayloom.kernels.hash_grid import HashGridLayout
 from rayloom.kernels.numba.corners import TILE, locate_points
 from rayloom.kernels.numba.jit import f32, inner, kernel
 from rayloom.kernels.numba.vector import gather_row, scatter_row
+
 
 class Levels(NamedTuple):
     """A layout as arrays: offset, stride_y, stride_z and mask of each level, and its resolution."""
@@ -38,15 +42,13 @@ def levels_of(layout: HashGridLayout) -> Levels:
 
 
 @kernel
-def new_corners():  # noqa: ANN201
+def new_corners():
     """Room for one tile."""
     return Corners(np.zeros(8 * TILE, np.uint32), np.zeros(8 * TILE, np.float32))
 
 
-
-
 @inner
-def locate(x, y, z, at, levels, level, corners):  # noqa: ANN001, ANN201
+def locate(x, y, z, at, levels, level, corners):
     """Fill `corners` for the points at..at + 16 on one level."""
     address = levels.address
     locate_points(
@@ -56,7 +58,7 @@ def locate(x, y, z, at, levels, level, corners):  # noqa: ANN001, ANN201
 
 
 @inner
-def encode_tile(x, y, z, at, count, table, levels, corners, out, out_at, out_row):  # noqa: ANN001, ANN201
+def encode_tile(x, y, z, at, count, table, levels, corners, out, out_at, out_row):
     """Write the features of the points at..at + count to rows of `out`, which begin at out_at."""
     width = len(levels.features)
     for level in range(levels.resolution.shape[0]):
@@ -67,26 +69,32 @@ def encode_tile(x, y, z, at, count, table, levels, corners, out, out_at, out_row
 
 
 @inner
-def scatter_tile(x, y, z, at, count, grad_table, levels, corners, grad, grad_at, grad_row):  # noqa: ANN001, ANN201
+def scatter_tile(x, y, z, at, count, grad_table, levels, corners, grad, grad_at, grad_row):
     """Add the gradient of `encode_tile` with respect to the table."""
     for level in range(levels.resolution.shape[0]):
         scatter_level(x, y, z, at, count, grad_table, levels, level, corners, grad, grad_at, grad_row)
 
 
 @inner
-def scatter_level(x, y, z, at, count, grad_table, levels, level, corners, grad, grad_at, grad_row):  # noqa: ANN001, ANN201
+def scatter_level(x, y, z, at, count, grad_table, levels, level, corners, grad, grad_at, grad_row):
     """The part of `scatter_tile` that belongs to one level."""
     locate(x, y, z, at, levels, level, corners)
     source = grad_at + level * len(levels.features)
     for i in range(count):
-        scatter_row(grad_table, corners.rows, corners.weights, i, grad, source + i * grad_row, levels.features)
+        scatter_row(
+            grad_table, corners.rows, corners.weights, i, grad, source + i * grad_row, levels.features
+        )
 
 
 @inner
-def place_gradient(x, y, z, table, levels, level, corners, lane, grad, grad_at):  # noqa: ANN001, ANN201, PLR0917
+def place_gradient(x, y, z, table, levels, level, corners, lane, grad, grad_at):
     """The gradient of one level's features with respect to the place of one point of a located tile."""
     width, resolution = len(levels.features), levels.resolution[level]
-    fx, fy, fz = _fraction(x[lane], resolution), _fraction(y[lane], resolution), _fraction(z[lane], resolution)
+    fx, fy, fz = (
+        _fraction(x[lane], resolution),
+        _fraction(y[lane], resolution),
+        _fraction(z[lane], resolution),
+    )
     gx, gy, gz = f32(0), f32(0), f32(0)
     for corner in range(8):
         row = np.int64(corners.rows[corner * TILE + lane]) * width
@@ -103,7 +111,7 @@ def place_gradient(x, y, z, table, levels, level, corners, lane, grad, grad_at):
 
 
 @inner
-def _fraction(coordinate, resolution):  # noqa: ANN001, ANN202
+def _fraction(coordinate, resolution):
     """How far a coordinate lies inside its cell."""
     scaled = min(max(coordinate, f32(0)), f32(1)) * resolution
     return scaled - f32(np.int32(min(scaled, resolution - f32(1))))

@@ -1,5 +1,8 @@
 """The hash grid on the CPU: the faster twin of `rayloom.kernels.hash_grid`."""
 
+# Numba infers the types in kernels; the context of autograd has none.
+# ruff: noqa: ANN001, ANN201, ANN202, ANN401
+
 from typing import Any
 
 import numpy as np
@@ -45,7 +48,7 @@ class _HashGrid(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         points, table = ctx.saved_tensors
         levels = levels_of(ctx.layout)
         place, rows = np.ascontiguousarray(points.detach().numpy().T), table.detach().contiguous().numpy()
@@ -65,7 +68,7 @@ class _HashGrid(torch.autograd.Function):
 
 
 @kernel
-def _encode(thread, counter, place, table, levels, out):  # noqa: ANN001, ANN202
+def _encode(thread, counter, place, table, levels, out):
     """Encode chunks of points."""
     total, channels = out.shape
     x, y, z, corners, flat = place[0], place[1], place[2], new_corners(), out.reshape(-1)
@@ -81,7 +84,7 @@ def _encode(thread, counter, place, table, levels, out):  # noqa: ANN001, ANN202
 
 
 @kernel
-def _scatter(thread, counter, place, grad_table, levels, grad):  # noqa: ANN001, ANN202
+def _scatter(thread, counter, place, grad_table, levels, grad):
     """Add gradients to the table. A thread owns whole levels, so that sums have one order."""
     total, channels = grad.shape
     x, y, z, corners, flat = place[0], place[1], place[2], new_corners(), grad.reshape(-1)
@@ -99,7 +102,7 @@ def _scatter(thread, counter, place, grad_table, levels, grad):  # noqa: ANN001,
 
 
 @kernel
-def _differentiate(thread, counter, place, table, levels, grad, grad_place):  # noqa: ANN001, ANN202
+def _differentiate(thread, counter, place, table, levels, grad, grad_place):
     """Gradients with respect to the points."""
     total, channels = grad.shape
     x, y, z, corners, flat = place[0], place[1], place[2], new_corners(), grad.reshape(-1)
@@ -123,7 +126,7 @@ def _differentiate(thread, counter, place, table, levels, grad, grad_place):  # 
 
 
 @inner
-def copy_tile(x, y, z, at, count, px, py, pz):  # noqa: ANN001, ANN201
+def copy_tile(x, y, z, at, count, px, py, pz):
     """Copy a tile's coordinates; lanes without a point get the origin, which is in the grid."""
     for i in range(TILE):
         held = i < count

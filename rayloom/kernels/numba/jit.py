@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numba.extending
 import numpy as np
 from llvmlite import binding
 
@@ -39,15 +40,21 @@ def inner(function: F) -> F:
     return _compiled(function, {"_nrt": False})
 
 
+def intrinsic(emitter: Callable[..., Any]) -> Any:  # noqa: ANN401  It is called by kernels only.
+    """A function for use in kernels whose LLVM instructions the emitter writes."""
+    return numba.extending.intrinsic(inspect.unwrap(emitter))
+
+
 def _compiled(function: F, options: dict[str, Any]) -> F:
     # The tests wrap functions to check annotations; what is compiled is the function itself.
     function = inspect.unwrap(function)
     options |= {"nogil": True, "fastmath": FAST, "error_model": "numpy", "boundscheck": False}
     try:
-        compiled = numba.njit(cache=True, **options)(function)
+        compiled: Any = numba.njit(cache=True, **options)(function)
     except RuntimeError:
         _note_missing_cache()
-        return numba.njit(**options)(function)
+        uncached: Any = numba.njit(**options)(function)
+        return uncached
     # Numba's cache looks for changes in the file of the function alone; the kernels call each other
     # across files, so all of them count.
     index = compiled._cache._cache_file

@@ -6,7 +6,11 @@ weights twice: transposed for the forward pass and as they are for the backward 
 products run along contiguous rows.
 """
 
+# Numba infers the types in kernels.
+# ruff: noqa: ANN001, ANN201
+
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +50,7 @@ def padded(width: int) -> int:
 def new_network(shapes: Sequence[tuple[int, int]], first_column: int = 0) -> Network:
     """Room for weights of these (outputs, inputs), the activations beginning at a column."""
     widths = [padded(shapes[0][1])] + [padded(outputs) for outputs, _ in shapes]
-    sizes = [a * b for a, b in zip(widths, widths[1:], strict=False)]
+    sizes = [inputs * outputs for inputs, outputs in pairwise(widths)]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     columns = first_column + np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
     forward, backward = aligned_zeros(2 * offsets[-1]).reshape(2, -1)
@@ -58,7 +62,10 @@ def fill_network(network: Network, weights: Sequence[np.ndarray]) -> None:
     """Copy weights of shape (outputs, inputs) into both forms."""
     for index, weight in enumerate(weights):
         outputs, inputs = weight.shape
-        forward, backward = layer_of(network.forward, network, index, True), layer_of(network.backward, network, index)
+        forward, backward = (
+            layer_of(network.forward, network, index, True),
+            layer_of(network.backward, network, index),
+        )
         forward[:inputs, :outputs] = weight.T
         backward[:outputs, :inputs] = weight
 
@@ -71,7 +78,7 @@ def layer_of(flat: np.ndarray, network: Network, index: int, transposed: bool = 
 
 
 @kernel
-def aligned_zeros(size):  # noqa: ANN001, ANN201
+def aligned_zeros(size):
     """Zeros that begin at a multiple of 64 bytes: a vector across two cache lines is read twice."""
     room = np.zeros(size + ROWS, np.float32)
     start = -(room.ctypes.data // 4) % ROWS
@@ -79,7 +86,7 @@ def aligned_zeros(size):  # noqa: ANN001, ANN201
 
 
 @inner
-def forward_tile(network, activations, at, stride):  # noqa: ANN001, ANN201
+def forward_tile(network, activations, at, stride):
     """Run 16 rows of activations, the first beginning at `at`, from inputs to outputs."""
     weights, offsets, widths, columns = network.forward, network.offsets, network.widths, network.columns
     last = widths.shape[0] - 2
@@ -97,7 +104,7 @@ def forward_tile(network, activations, at, stride):  # noqa: ANN001, ANN201
 
 
 @inner
-def backward_tile(network, activations, at, stride, grads, room):  # noqa: ANN001, ANN201
+def backward_tile(network, activations, at, stride, grads, room):
     """From the gradient of 16 rows of outputs to that of weights, added to `grads`, and of inputs.
 
     `room` begins with the gradient of the outputs, 16 x padded outputs. Its two halves take the
@@ -122,4 +129,3 @@ def backward_tile(network, activations, at, stride, grads, room):  # noqa: ANN00
             )  # fmt: skip
         ahead = behind
     return ahead
-

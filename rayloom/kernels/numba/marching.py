@@ -1,5 +1,8 @@
 """Stepping along rays on the CPU: the faster twin of `rayloom.kernels.marching`."""
 
+# Numba infers the types in kernels.
+# ruff: noqa: ANN001, ANN202
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -43,7 +46,9 @@ def march(
     starts, ends = np.empty((2, offsets[-1]), np.float32)
     run(_write, blocks, *rays, *space, offsets, starts, ends)
     index = np.repeat(np.arange(len(first)), np.diff(offsets))
-    return PackedSamples(torch.from_numpy(starts), torch.from_numpy(ends), torch.from_numpy(index), len(first))
+    return PackedSamples(
+        torch.from_numpy(starts), torch.from_numpy(ends), torch.from_numpy(index), len(first)
+    )
 
 
 def lattice(
@@ -59,7 +64,7 @@ def lattice(
 
 
 @kernel
-def _count(thread, counter, origins, directions, first, count, cells, rule, limit, offsets):  # noqa: ANN001, ANN202, PLR0917
+def _count(thread, counter, origins, directions, first, count, cells, rule, limit, offsets):
     """Count each ray's samples, into the place behind its own."""
     starts, ends = np.empty(limit, np.float32), np.empty(limit, np.float32)
     while True:
@@ -73,7 +78,7 @@ def _count(thread, counter, origins, directions, first, count, cells, rule, limi
 
 
 @kernel
-def _write(thread, counter, origins, directions, first, count, cells, rule, limit, offsets, starts, ends):  # noqa: ANN001, ANN202, PLR0917
+def _write(thread, counter, origins, directions, first, count, cells, rule, limit, offsets, starts, ends):
     """Write each ray's samples to its own place."""
     while True:
         begin = fetch_add(counter, 1) * CHUNK

@@ -1,5 +1,8 @@
 """Small networks on the CPU: the faster twin of `rayloom.kernels.mlp`."""
 
+# Numba infers the types in kernels; the context of autograd has none.
+# ruff: noqa: ANN001, ANN202, ANN401
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +48,7 @@ class _TinyMLP(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         x, *weights = ctx.saved_tensors
         network, rows = _network_of(weights), x.detach().contiguous().numpy()
         grad_rows = np.empty_like(rows)
@@ -65,7 +68,7 @@ def _network_of(weights: Sequence[Tensor]) -> Network:
 
 
 @kernel
-def _forward(thread, counter, network, rows, out):  # noqa: ANN001, ANN202
+def _forward(thread, counter, network, rows, out):
     """Run chunks of rows from inputs to outputs, a tile at a time."""
     stride = network.widths.sum()
     activations = aligned_zeros(ROWS * stride)
@@ -81,7 +84,7 @@ def _forward(thread, counter, network, rows, out):  # noqa: ANN001, ANN202
 
 
 @kernel
-def _backward(thread, counter, network, rows, grad_out, grad_rows, grad_weights):  # noqa: ANN001, ANN202
+def _backward(thread, counter, network, rows, grad_out, grad_rows, grad_weights):
     """Run chunks of rows from the gradient of the outputs to that of weights and inputs.
 
     The activations are computed again: they stay in the nearest cache, whereas those of the forward
@@ -106,7 +109,7 @@ def _backward(thread, counter, network, rows, grad_out, grad_rows, grad_weights)
 
 
 @inner
-def _load(rows, at, count, tile, column, stride):  # noqa: ANN001, ANN202
+def _load(rows, at, count, tile, column, stride):
     """Copy rows into a tile; what lies beyond the last row keeps finite old values."""
     for i in range(count):
         for j in range(rows.shape[1]):
@@ -114,7 +117,7 @@ def _load(rows, at, count, tile, column, stride):  # noqa: ANN001, ANN202
 
 
 @inner
-def _unload(tile, column, stride, rows, at, count):  # noqa: ANN001, ANN202
+def _unload(tile, column, stride, rows, at, count):
     """Copy rows out of a tile."""
     for i in range(count):
         for j in range(rows.shape[1]):

@@ -4,14 +4,16 @@ Written as LLVM vectors because compilers do not block plain loops for registers
 peak and more, against a tenth. On a machine without vectors the same generator emits scalars.
 """
 
+# Numba infers the types in kernels, and LLVM values have none for Python.
+# ruff: noqa: ANN001, ANN201, ANN202, ANN401
+
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from rayloom.kernels.numba.jit import host_lanes, inner
+from rayloom.kernels.numba.jit import host_lanes, inner, intrinsic
 from rayloom.kernels.numba.vector import F32, I64, load, multiply_add, operands, splat, store
 
 ROWS = 16
@@ -26,7 +28,9 @@ def tile_product(epilogue: str, lanes: int) -> Any:
     """
 
     @intrinsic
-    def product(context, c, c_at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, columns, depth, h, h_at, h_row):  # noqa: ANN001, ANN202, PLR0917
+    def product(
+        context, c, c_at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, columns, depth, h, h_at, h_row
+    ):
         signature = types.void(
             c, c_at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, columns, depth, h, h_at, h_row
         )
@@ -122,25 +126,25 @@ _store, _add, _relu, _mask = (tile_product(e, host_lanes()) for e in ("store", "
 
 
 @inner
-def multiply(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth):  # noqa: ANN001, ANN201, PLR0917
+def multiply(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth):
     """C = A B for 16 rows."""
     _store(c, c_at, c_row, a, a_at, a_row, 1, b, b_at, columns, columns, depth, c, 0, 0)
 
 
 @inner
-def multiply_relu(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth):  # noqa: ANN001, ANN201, PLR0917
+def multiply_relu(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth):
     """C = max(A B, 0) for 16 rows."""
     _relu(c, c_at, c_row, a, a_at, a_row, 1, b, b_at, columns, columns, depth, c, 0, 0)
 
 
 @inner
-def multiply_masked(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth, h, h_at, h_row):  # noqa: ANN001, ANN201, PLR0917
+def multiply_masked(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth, h, h_at, h_row):
     """C = A B where H > 0, else 0, for 16 rows: the gradient through a layer and its ReLU."""
     _mask(c, c_at, c_row, a, a_at, a_row, 1, b, b_at, columns, columns, depth, h, h_at, h_row)
 
 
 @inner
-def add_transposed(c, c_at, columns, a, a_at, a_row, outputs, b, b_at, b_row):  # noqa: ANN001, ANN201, PLR0917
+def add_transposed(c, c_at, columns, a, a_at, a_row, outputs, b, b_at, b_row):
     """C += A^T B, summed over 16 rows, for `outputs` columns of A: the gradient of a weight."""
     for m in range(0, outputs, ROWS):
         _add(c, c_at + m * columns, columns, a, a_at + m, 1, a_row, b, b_at, b_row, columns, ROWS, c, 0, 0)

@@ -1,5 +1,8 @@
 """Sums and products along rays on the CPU: the faster twins of `rayloom.kernels.segments`."""
 
+# Numba infers the types in kernels; the context of autograd has none.
+# ruff: noqa: ANN001, ANN202, ANN401
+
 from typing import Any
 
 import numpy as np
@@ -58,7 +61,7 @@ class _PackedWeights(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         edges, weights, after = ctx.arrays
         grad_depth = np.empty_like(weights)
         grad_weights = grads[0].contiguous().numpy()
@@ -72,7 +75,7 @@ def _edges(ray_index: Tensor, num_rays: int) -> np.ndarray:
 
 
 @kernel
-def _sum(thread, counter, values, edges, out):  # noqa: ANN001, ANN202
+def _sum(thread, counter, values, edges, out):
     """Sum rows by ray."""
     while True:
         start = fetch_add(counter, 1) * CHUNK
@@ -85,7 +88,7 @@ def _sum(thread, counter, values, edges, out):  # noqa: ANN001, ANN202
 
 
 @kernel
-def _weigh(thread, counter, depth, edges, weights, after):  # noqa: ANN001, ANN202
+def _weigh(thread, counter, depth, edges, weights, after):
     """Weights, and the transmittance behind each sample."""
     num_rays = edges.shape[0] - 1
     while True:
@@ -102,7 +105,7 @@ def _weigh(thread, counter, depth, edges, weights, after):  # noqa: ANN001, ANN2
 
 
 @kernel
-def _weigh_back(thread, counter, grad_weights, edges, weights, after, grad_depth):  # noqa: ANN001, ANN202
+def _weigh_back(thread, counter, grad_weights, edges, weights, after, grad_depth):
     """A sample's own light grows with its depth, and that of all samples behind it shrinks."""
     num_rays = edges.shape[0] - 1
     while True:

@@ -1,5 +1,8 @@
 """Stepping along one ray through occupied cells: the part shared by `march` and the fused kernels."""
 
+# Numba infers the types in kernels.
+# ruff: noqa: ANN001, ANN201
+
 import math
 from typing import NamedTuple
 
@@ -8,7 +11,7 @@ import numpy as np
 from rayloom.kernels.marching import StepRule
 from rayloom.kernels.numba.elementary import exp, exponent
 from rayloom.kernels.numba.jit import f32, inner
-from rayloom.kernels.occupancy import BLOCK, OccupancyBits
+from rayloom.kernels.occupancy import BLOCK, SHORTER, OccupancyBits
 
 SLACK = f32(0.05)
 """Share of a step by which a jump over empty space may fall short: rounding must not jump too far."""
@@ -49,7 +52,9 @@ class Ray(NamedTuple):
 def rule_of(step: StepRule) -> Rule:
     """The rule in the form that kernels take."""
     knots = np.minimum(step.knots, 3e38)
-    return Rule(*(f32(v) for v in (step.smallest, step.growth, step.largest, *knots, math.log1p(step.growth))))
+    return Rule(
+        *(f32(v) for v in (step.smallest, step.growth, step.largest, *knots, math.log1p(step.growth)))
+    )
 
 
 def cells_of(occupancy: OccupancyBits) -> Cells:
@@ -60,7 +65,7 @@ def cells_of(occupancy: OccupancyBits) -> Cells:
 
 
 @inner
-def t_from_u(u, rule):  # noqa: ANN001, ANN201
+def t_from_u(u, rule):
     """Distance of a lattice coordinate."""
     if u <= rule.u_grow:
         return u * rule.smallest
@@ -69,7 +74,7 @@ def t_from_u(u, rule):  # noqa: ANN001, ANN201
 
 
 @inner
-def u_from_t(t, rule):  # noqa: ANN001, ANN201
+def u_from_t(t, rule):
     """Lattice coordinate of a distance."""
     if t <= rule.t_grow:
         return t / rule.smallest
@@ -78,18 +83,17 @@ def u_from_t(t, rule):  # noqa: ANN001, ANN201
 
 
 @inner
-def ray_in_box(origins, directions, index, first, cells):  # noqa: ANN001, ANN201
+def ray_in_box(origins, directions, index, first, cells):
     """One ray of the arrays."""
     c, s = cells.center, cells.inverse_half_size
-    place = (
-        (origins[index, 0] - c[0]) * s[0], (origins[index, 1] - c[1]) * s[1], (origins[index, 2] - c[2]) * s[2]
-    )  # fmt: skip
+    x, y, z = origins[index, 0] - c[0], origins[index, 1] - c[1], origins[index, 2] - c[2]
+    place = (x * s[0], y * s[1], z * s[2])
     direction = (directions[index, 0] * s[0], directions[index, 1] * s[1], directions[index, 2] * s[2])
     return Ray(place, direction, first)
 
 
 @inner
-def lattice_range(ray, count, cells, rule):  # noqa: ANN001, ANN201
+def lattice_range(ray, count, cells, rule):
     """The part of 0..count in which the ray is inside the outermost box."""
     half = f32(1 << (cells.bits.shape[0] - 1))
     enter, leave = f32(0), f32(3e38)
@@ -109,14 +113,14 @@ def lattice_range(ray, count, cells, rule):  # noqa: ANN001, ANN201
 
 
 @inner
-def lattice_index(t, ray, rule):  # noqa: ANN001, ANN201
+def lattice_index(t, ray, rule):
     """The first step whose midpoint is not clearly before t."""
     return max(np.int64(math.ceil(u_from_t(t, rule) - ray.first - f32(0.5) - SLACK)), 0)
 
 
 @inner
-def march_on(ray, index, end, cells, rule, starts, ends, at, capacity):  # noqa: ANN001, ANN201
-    """Write up to `capacity` occupied steps from lattice position `index`; give their number and the next index.
+def march_on(ray, index, end, cells, rule, starts, ends, at, capacity):
+    """Write up to `capacity` occupied steps from lattice position `index`; give their number and the next.
 
     Empty space is left cell by cell, or block by block where a whole block is empty.
     """
@@ -135,21 +139,25 @@ def march_on(ray, index, end, cells, rule, starts, ends, at, capacity):  # noqa:
 
 
 @inner
-def empty_until(ray, t, width, cells, rule):  # noqa: ANN001, ANN201
-    """How far the empty cell or block around the point at t reaches along the ray; -1 if it is occupied."""
+def empty_until(ray, t, width, cells, rule):
+    """Up to where the cell or block around the point at t is empty; -1 if it is occupied."""
     x = ray.place[0] + t * ray.direction[0]
     y = ray.place[1] + t * ray.direction[1]
     z = ray.place[2] + t * ray.direction[2]
     num_cascades, resolution = cells.bits.shape[0], cells.resolution
-    by_place = max(exponent(max(abs(x), max(abs(y), abs(z)))), 0)
+    by_place = max(exponent(max(abs(x), abs(y), abs(z))), 0)
     if by_place >= num_cascades:
         return f32(0)
-    cascade = min(max(by_place, exponent(width / cells.cell_width)), num_cascades - 1)
+    cascade = min(max(by_place, exponent(width * f32(SHORTER) / cells.cell_width)), num_cascades - 1)
     half = f32(resolution) * f32(0.5)
     scale = half / f32(1 << cascade)
     x, y, z = x * scale + half, y * scale + half, z * scale + half
     last = resolution - 1
-    cx, cy, cz = min(max(np.int64(x), 0), last), min(max(np.int64(y), 0), last), min(max(np.int64(z), 0), last)
+    cx, cy, cz = (
+        min(max(np.int64(x), 0), last),
+        min(max(np.int64(y), 0), last),
+        min(max(np.int64(z), 0), last),
+    )
     blocks = resolution // BLOCK
     edge = 1
     if cells.blocks[cascade, ((cx // BLOCK) * blocks + cy // BLOCK) * blocks + cz // BLOCK] == 0:
@@ -168,7 +176,7 @@ def empty_until(ray, t, width, cells, rule):  # noqa: ANN001, ANN201
 
 
 @inner
-def to_wall(place, cell, velocity, edge):  # noqa: ANN001, ANN201
+def to_wall(place, cell, velocity, edge):
     """Distance along the ray to the wall of a cell, or of its block of `edge` cells, on one axis."""
     low = cell // edge * edge
     if velocity > f32(0):

@@ -4,6 +4,7 @@ Kernels release the GIL, so plain Python threads do. A kernel gets the number of
 counter first, and takes blocks of work from the counter until none is left.
 """
 
+import logging
 import math
 import os
 import queue
@@ -40,8 +41,11 @@ def cpu_quota(root: Path, membership: Path) -> float:
     return min(quota, _ratio(_read(v1 / "cpu.cfs_quota_us").strip(), _read(v1 / "cpu.cfs_period_us").strip()))
 
 
-def run(kernel: Callable[..., Any], blocks: int, *arguments: Any) -> None:
+def run(kernel: Callable[..., Any], blocks: int, *arguments: object) -> None:
     """Call kernel(thread, counter, *arguments) on every thread, or on this one alone for one block."""
+    if not getattr(kernel, "signatures", True):
+        name = kernel.__name__.strip("_").replace("_", " ")
+        logging.getLogger("rayloom").info("preparing the kernel %r, which is compiled once per machine", name)
     if blocks > 0:
         _pool().run(kernel, min(blocks, num_threads()), arguments)
 
@@ -63,13 +67,13 @@ class Pool:
     def __init__(self, helpers: int) -> None:
         self.process = os.getpid()
         self._busy = threading.Lock()
-        self._orders: list[queue.SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]]] = []
+        self._orders: list[queue.SimpleQueue[tuple[Callable[..., Any], tuple[object, ...]]]] = []
         self._results: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         for index in range(helpers):
             self._orders.append(queue.SimpleQueue())
             threading.Thread(target=self._help, args=(index + 1,), daemon=True, name="rayloom").start()
 
-    def run(self, kernel: Callable[..., Any], threads: int, arguments: tuple[Any, ...]) -> None:
+    def run(self, kernel: Callable[..., Any], threads: int, arguments: tuple[object, ...]) -> None:
         """Run the kernel; the first error of any thread is raised here once all have ended."""
         counter = np.zeros(1, np.int64)
         # A second caller, or a kernel called from a helper, finds the pool busy and works alone.
@@ -102,10 +106,10 @@ def _pool() -> Pool:
     return _pools[0]
 
 
-def _error_of(kernel: Callable[..., Any], thread: int, arguments: tuple[Any, ...]) -> BaseException | None:
+def _error_of(kernel: Callable[..., Any], thread: int, arguments: tuple[object, ...]) -> BaseException | None:
     try:
         kernel(thread, *arguments)
-    except BaseException as error:  # noqa: BLE001  It is raised again in the thread that called.
+    except BaseException as error:
         return error
     return None
 

@@ -4,11 +4,15 @@ A product followed by a sum carries the flag `contract`, so that it becomes one 
 where the machine has it, and two elsewhere.
 """
 
+# Numba infers the types in kernels, and LLVM values have none for Python.
+# ruff: noqa: ANN001, ANN201, ANN401
+
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+
+from rayloom.kernels.numba.jit import intrinsic
 
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 
@@ -42,7 +46,7 @@ def operand(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     """The data pointer of an array, a signed integer as 64 bits, anything else as it is."""
     if isinstance(kind, types.Array):
         return context.make_array(kind)(context, builder, value).data
-    if isinstance(kind, types.Integer) and kind.signed and value.type != I64:
+    if isinstance(kind, types.Integer) and getattr(kind, "signed", False) and value.type != I64:
         return builder.sext(value, I64)
     return value
 
@@ -53,7 +57,7 @@ def operands(context: Any, builder: Any, signature: Any, values: Any) -> list[An
 
 
 @intrinsic
-def gather_row(context, table, rows, weights, lane, out, out_at, features):  # noqa: ANN001, ANN202
+def gather_row(context, table, rows, weights, lane, out, out_at, features):
     """Write to `out` the weighted sum of 8 table rows, each one short vector.
 
     Corner c of lane q has its row in rows[16 c + q] and its weight in weights[16 c + q]. Loading rows
@@ -76,7 +80,7 @@ def gather_row(context, table, rows, weights, lane, out, out_at, features):  # n
 
 
 @intrinsic
-def scatter_row(context, table, rows, weights, lane, values, values_at, features):  # noqa: ANN001, ANN202
+def scatter_row(context, table, rows, weights, lane, values, values_at, features):
     """Add the vector at `values` to 8 table rows, times their weights: the adjoint of `gather_row`."""
     signature = types.void(table, rows, weights, lane, values, values_at, features)
 
@@ -101,7 +105,7 @@ def _corner(builder: Any, table: Any, rows: Any, weights: Any, lane: Any, corner
 
 
 @intrinsic
-def fetch_add(context, array, amount):  # noqa: ANN001, ANN202
+def fetch_add(context, array, amount):
     """Add to array[0] and return what it was, atomically: the work counter of the threads."""
     signature = types.int64(array, types.int64)
 
@@ -113,12 +117,12 @@ def fetch_add(context, array, amount):  # noqa: ANN001, ANN202
 
 
 @intrinsic
-def float_from_bits(context, bits):  # noqa: ANN001, ANN202
+def float_from_bits(context, bits):
     """The float32 with these 32 bits."""
     return types.float32(types.int32), lambda _, builder, __, values: builder.bitcast(values[0], F32)
 
 
 @intrinsic
-def bits_from_float(context, value):  # noqa: ANN001, ANN202
+def bits_from_float(context, value):
     """The 32 bits of a float32."""
     return types.int32(types.float32), lambda _, builder, __, values: builder.bitcast(values[0], I32)

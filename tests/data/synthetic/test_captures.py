@@ -14,17 +14,17 @@ from rayloom.data.synthetic import (
     head_world,
     make_capture,
     moving_world,
-    object_world,
     room_world,
+    sparse_world,
 )
 from rayloom.geometry.transforms import compose, invert_rigid, se3_log
 
 
 def _capture(
-    defects: Defects | None = None, num_views: int = 6, size: int = 40, seed: int = 0
+    defects: Defects | None = None, num_views: int = 6, size: int = 32, seed: int = 0
 ) -> SyntheticCapture:
     return make_capture(
-        object_world(),
+        sparse_world(),
         Dome(),
         num_views=num_views,
         size=size,
@@ -63,7 +63,7 @@ def test_without_defects_photos_and_poses_are_the_truth():
 
 
 def test_every_eighth_view_by_name_is_held_out():
-    capture = make_capture(object_world(), Orbit(), num_views=17, size=8, with_val=True, samples=1).capture
+    capture = make_capture(sparse_world(), Orbit(), num_views=17, size=8, with_val=True, samples=1).capture
     names = [frame.name for frame in capture.frames]
     assert names == sorted(names)
     splits = [frame.split for frame in capture.frames]
@@ -72,7 +72,7 @@ def test_every_eighth_view_by_name_is_held_out():
 
 
 def test_open_worlds_have_alpha_and_rooms_have_none():
-    assert _photo(_capture(), 0).shape == (40, 40, 4)
+    assert _photo(_capture(), 0).shape == (32, 32, 4)
     room = make_capture(room_world(), Inside(), num_views=2, size=(24, 16), samples=1)
     assert _photo(room, 0).shape == (16, 24, 3)
     assert bool(room.truth(0).mask.all())
@@ -85,7 +85,7 @@ def test_depth_bounds_and_points_are_those_of_the_truth():
     z = (truth.points[truth.mask].double() - pose[:, 3]) @ pose[:, 2]
     assert (frame.near, frame.far) == pytest.approx((float(z.min()), float(z.max())), abs=1e-5)
     points = torch.from_numpy(capture.capture.points)
-    world = object_world()
+    world = capture.worlds[0]
     distance = torch.stack(
         [item.body(0.0).distance((points - item.pose(0.0)[1]) @ item.pose(0.0)[0]) for item in world.objects]
     )
@@ -121,14 +121,14 @@ def test_a_shift_below_a_pixel_equals_a_moved_principal_point():
     shifted = _capture(Defects(shift_px=0.9))
     frame, (x, y) = shifted.capture.frames[1], shifted.flaws[1].shift
     moved = replace(frame.intrinsics, cx=frame.intrinsics.cx + x, cy=frame.intrinsics.cy + y)
-    again = make_capture(object_world(), Dome(), num_views=6, size=40, intrinsics=moved, holdout=0, samples=1)
+    again = make_capture(sparse_world(), Dome(), num_views=6, size=32, intrinsics=moved, holdout=0, samples=1)
     differs = np.abs(_photo(again, 1).astype(int) - _photo(shifted, 1)).max(-1) > 1
     assert differs.mean() < 0.003
 
 
 def test_pose_noise_has_the_spread_that_was_asked_for():
     noisy = make_capture(
-        object_world(),
+        sparse_world(),
         Dome(),
         num_views=300,
         size=2,
@@ -164,7 +164,7 @@ def test_an_occluder_changes_its_square_only():
 
 def test_about_the_asked_share_of_photos_is_occluded():
     capture = make_capture(
-        object_world(),
+        sparse_world(),
         Dome(),
         num_views=200,
         size=8,
@@ -227,3 +227,13 @@ def test_each_view_can_have_a_world_of_its_own():
     still = Orbit(turns=0.0, elevation_rad=0.1)
     capture = make_capture(worlds, still, num_views=2, size=24, holdout=0)
     assert not np.array_equal(_photo(capture, 0), _photo(capture, 1))
+
+
+def test_making_a_capture_leaves_the_number_of_threads_as_it_was():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        _capture()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

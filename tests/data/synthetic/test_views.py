@@ -69,10 +69,11 @@ def test_depth_times_direction_is_the_point_for_every_camera_model(model: Camera
     torch.testing.assert_close(points[view.mask], view.points[view.mask])
 
 
-def test_finer_sampling_equals_averaging_a_larger_picture():
+@pytest.mark.parametrize("model", list(CameraModel))
+def test_finer_sampling_equals_averaging_a_larger_picture(model: CameraModel):
     world = object_world()
-    coarse = render_view(world, _cameras((1.0, -2.5, 1.0), size=24), 0, samples=2)
-    fine = render_view(world, _cameras((1.0, -2.5, 1.0), size=48), 0, samples=1)
+    coarse = render_view(world, _cameras((1.0, -2.5, 1.0), size=24, model=model), 0, samples=2)
+    fine = render_view(world, _cameras((1.0, -2.5, 1.0), size=48, model=model), 0, samples=1)
 
     def averaged(values: torch.Tensor) -> torch.Tensor:
         return values.reshape(24, 2, 24, 2, -1).mean((1, 3))
@@ -200,6 +201,21 @@ def test_a_sliding_ball_has_its_offset_as_scene_flow():
     image_flow, _ = optical_flow(world, cameras, 0, 1)
     moved, _ = cameras.project(view.points[ball] + flow[ball], torch.ones(int(ball.sum()), dtype=torch.int64))
     torch.testing.assert_close(image_flow[ball], moved - cameras.image_rays(0).pixels[ball])
+
+
+def test_parts_of_one_thing_can_move_apart():
+    up, still = Motion(offset=(0.0, 0.0, 0.5)), Motion()
+    parts = (
+        Object("lid", Sphere(0.2), GREY, instance=1, position=(0.3, 0, 0), motion=up),
+        Object("pot", Sphere(0.2), GREY, instance=1, position=(-0.3, 0, 0), motion=still),
+    )
+    world = _world(*parts)
+    view = render_view(world, _cameras((0.0, -3.0, 0.0)), 0)
+    rise = scene_flow(world, view, 0.0, 1.0)[..., 2]
+    right = view.points[..., 0] > 0
+    torch.testing.assert_close(rise[view.mask & right], torch.full_like(rise[view.mask & right], 0.5))
+    assert float(rise[view.mask & ~right].abs().max()) < 1e-12
+    assert set(view.instance[view.mask].tolist()) == {1}
 
 
 @pytest.mark.parametrize("part", ["slide", "spin", "bend"])

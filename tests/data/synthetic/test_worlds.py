@@ -69,14 +69,14 @@ def test_labels_have_names_and_pictures_have_contrast(name: str):
 @pytest.mark.parametrize("name", CLOSED)
 def test_every_ray_meets_something_in_worlds_without_emptiness(name: str):
     rig = {"unbounded": Dome(), "room": Inside(), "head": Facing()}[name]
-    capture = make_capture(CLOSED[name], rig, num_views=4, size=24, samples=1)
-    assert all(bool(capture.truth(i).mask.all()) for i in range(4))
+    capture = make_capture(CLOSED[name], rig, num_views=2, size=24, samples=1)
+    assert all(bool(capture.truth(i).mask.all()) for i in range(2))
 
 
 def test_little_of_the_sparse_world_is_seen():
     for seed in range(3):
-        capture = make_capture(sparse_world(seed), Dome(), num_views=6, size=48)
-        covered = [float(capture.truth(i).alpha.mean()) for i in range(6)]
+        capture = make_capture(sparse_world(seed), Dome(), num_views=3, size=48, samples=1)
+        covered = [float(capture.truth(i).alpha.mean()) for i in range(3)]
         assert 0.01 < np.mean(covered) < 0.05
 
 
@@ -93,7 +93,8 @@ def test_background_objects_stand_between_5_and_60_units():
     capture = make_capture(
         unbounded_world(), Orbit(distance=2.0, elevation_rad=0.15, fov_rad=1.2), num_views=6, size=64
     )
-    points = torch.cat([capture.truth(i).points[capture.truth(i).label >= 10] for i in range(6)])
+    truths = [capture.truth(i) for i in range(3)]
+    points = torch.cat([truth.points[truth.label >= 10] for truth in truths])
     reach = points[:, :2].norm(dim=-1)
     assert 3 < float(reach.min()) < 8
     assert 25 < float(reach.max()) < 70
