@@ -17,7 +17,7 @@ from rayloom.kernels.numba.threads import run
 from rayloom.kernels.numba.vector import fetch_add
 
 CHUNK = 256
-"""Rays per block of work."""
+"""Rays or samples per block of work."""
 
 
 def segment_sum(
@@ -39,15 +39,20 @@ class _SegmentSum(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, ray_index: Tensor, num_rays: int) -> Tensor:
         ctx.save_for_backward(ray_index)
         shape = values.shape[1:]
-        flat = values.detach().contiguous().reshape(len(values), -1 if len(values) else shape.numel()).numpy()
+        flat = values.detach().contiguous().reshape(len(values), shape.numel()).numpy()
         out = np.zeros((num_rays, shape.numel()), np.float32)
         run(_sum, -(-num_rays // CHUNK), flat, _edges(ray_index, num_rays), out)
         return torch.from_numpy(out).reshape(num_rays, *shape)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         (ray_index,) = ctx.saved_tensors
-        return grads[0][ray_index], None, None
+        grad = grads[0].contiguous().numpy()
+        width = grads[0].shape[1:].numel()
+        out = np.empty((len(ray_index), width), np.float32)
+        run(_spread, -(-len(out) // CHUNK), grad.reshape(len(grad), width), ray_index.numpy(), out)
+        return torch.from_numpy(out).reshape(len(out), *grad.shape[1:]), None, None
 
 
 class _PackedWeights(torch.autograd.Function):
@@ -85,6 +90,18 @@ def _sum(thread, counter, values, edges, out):
             for i in range(edges[ray], edges[ray + 1]):
                 for channel in range(out.shape[1]):
                     out[ray, channel] += values[i, channel]
+
+
+@kernel
+def _spread(thread, counter, rows, ray_index, out):
+    """Give each sample its ray's row."""
+    while True:
+        start = fetch_add(counter, 1) * CHUNK
+        if start >= out.shape[0]:
+            break
+        for i in range(start, min(start + CHUNK, out.shape[0])):
+            for channel in range(out.shape[1]):
+                out[i, channel] = rows[ray_index[i], channel]
 
 
 @kernel
