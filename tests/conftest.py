@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# The workers of pytest-xdist already share the cores; torch's own threads would only get in their way.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("default", deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=30)
 settings.load_profile("default")
 

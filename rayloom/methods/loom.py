@@ -51,17 +51,19 @@ class LoomConfig(MethodConfig):
     num_levels: int = 8
     """Levels of the hash grid, of 4 features each."""
     log2_rows: int = 15
-    """Rows of one level's table, as a power of two."""
+    """Rows of one level's table, as a power of two; four times as many where it holds all of space."""
     coarsest: int = 16
     """Cells per axis of the coarsest level."""
     finest: int = 1024
-    """Cells per axis of the finest level."""
+    """Cells of the finest level from one side of the box to the other."""
     grid_resolution: int = 128
     """Cells per axis of each occupancy box."""
-    num_cascades: int = 6
-    """Nested occupancy boxes of captures without a box, each twice as large as the one before."""
+    num_cascades: int = 5
+    """Nested occupancy boxes where there is no end, each twice as large as the one before."""
     steps_per_side: int = 256
-    """Steps from one side of an object's box to the other; elsewhere, steps per distance."""
+    """Steps from one side of an object's box to the other."""
+    steps_per_fold: int = 64
+    """Steps in which the distance grows e-fold where there is no end; also from side to side of the box."""
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""
     survey_steps: tuple[int, ...] = (16, 32, 64, 96, 128, 192, 256)
@@ -83,13 +85,14 @@ class Loom(Method[LoomConfig]):
     )
     presets = {
         "default": LoomConfig(),
-        "quality": LoomConfig(log2_rows=18, finest=2048, steps_per_side=512),
+        "quality": LoomConfig(log2_rows=18, finest=2048, steps_per_side=512, steps_per_fold=256),
         "tiny": LoomConfig(
             log2_rows=12,
             finest=128,
             grid_resolution=64,
             num_cascades=4,
             steps_per_side=96,
+            steps_per_fold=32,
             samples_per_step=1 << 13,
         ),
     }
@@ -99,13 +102,20 @@ class Loom(Method[LoomConfig]):
         self.bounded = scene.kind == "object"
         corners = (scene.box_low, scene.box_high) if self.bounded else ((-1.0,) * 3, (1.0,) * 3)
         box = Box(*map(torch.tensor, corners))
-        layout = HashGridLayout(config.num_levels, 4, config.log2_rows, config.coarsest, config.finest)
         codes = scene.num_images if config.appearance else 0
-        self.field = HashField(layout, box, contracted=not self.bounded, num_codes=codes)
+        self.field = HashField(self.layout(), box, contracted=not self.bounded, num_codes=codes)
         self.grid = OccupancyGrid(box, 1 if self.bounded else config.num_cascades, config.grid_resolution)
-        smallest = float((box.high - box.low).min()) / config.steps_per_side
-        self.steps = StepRule(smallest, growth=0.0 if self.bounded else 1 / config.steps_per_side)
+        side = float((box.high - box.low).min())
+        closed, opened = StepRule(side / config.steps_per_side), 1 / config.steps_per_fold
+        self.steps = closed if self.bounded else StepRule(side * opened, growth=opened)
         self.num_rays = config.rays_per_step
+
+    def layout(self) -> HashGridLayout:
+        """Levels as fine in the box whether the grid covers the box alone or, contracted, twice its width."""
+        c = self.config
+        if self.bounded:
+            return HashGridLayout(c.num_levels, 4, c.log2_rows, c.coarsest, c.finest)
+        return HashGridLayout(c.num_levels, 4, c.log2_rows + 2, c.coarsest, 2 * c.finest)
 
     @property
     def space(self) -> Space:

@@ -15,9 +15,9 @@ from rayloom.data.batches import scene_cameras, truth_image
 from rayloom.data.capture import Split
 from rayloom.data.scene import Scene
 from rayloom.errors import InputError
+from rayloom.files import whole_file
 from rayloom.method import Method
 from rayloom.metrics import pictures
-from rayloom.files import whole_file
 from rayloom.metrics.images import SSIMVariant, psnr, ssim, ssim_window_size
 from rayloom.metrics.lpips import LPIPS, load_lpips
 from rayloom.metrics.protocol import Protocol

@@ -234,7 +234,8 @@ def test_points_that_are_not_finite_are_left_out(tmp_path: Path):
 
 
 def test_reading_needs_no_torch():
-    code = "import sys, rayloom.data.formats.detect, rayloom.data.formats.writers; assert 'torch' not in sys.modules"
+    modules = "rayloom.data.formats.detect, rayloom.data.formats.writers"
+    code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
