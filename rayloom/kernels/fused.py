@@ -62,12 +62,15 @@ def fused_field(
     codes: Float[Tensor, "images width"] | None = None,
     *,
     contracted: bool,
+    thinness: float = 1.0,
 ) -> "FusedField | None":
     """The fused form of a field over the tensors given, or None where no kernel suits them.
 
-    The parameters stay in these tensors: training moves them, and the composed form sees the change.
+    Density is thinness * exp(first feature): a field that has learnt nothing yet should be thin enough to
+    see through. The parameters stay in these tensors: training moves them, and the composed form sees it.
     """
     if not numba_suits(table, *density_weights, *color_weights, codes):
         return None
     module = importlib.import_module("rayloom.kernels.numba.fused")
-    return module.FusedField(layout, table, density_weights, color_weights, codes, contracted=contracted)
+    parts = (layout, table, density_weights, color_weights, codes)
+    return module.FusedField(*parts, contracted=contracted, thinness=thinness)

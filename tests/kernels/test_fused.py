@@ -25,6 +25,7 @@ from rayloom.kernels.occupancy import occupancy_bits
 from rayloom.types import Rays
 
 BOX = ((0.1, 0.0, -0.1), (1.0, 1.25, 0.75))
+THINNESS = 0.7
 LAYOUT = HashGridLayout(8, 4, 10, 8, 64)
 
 
@@ -44,8 +45,9 @@ class Scene:
     def fused(self) -> FusedField:
         table, w1, w2, w3, w4, w5, *codes = self.params
         field = fused_field(
-            LAYOUT, table, [w1, w2], [w3, w4, w5], codes[0] if codes else None, contracted=self.contracted
-        )
+            LAYOUT, table, [w1, w2], [w3, w4, w5], codes[0] if codes else None,
+            contracted=self.contracted, thinness=THINNESS,
+        )  # fmt: skip
         assert field is not None
         return field
 
@@ -68,7 +70,7 @@ class Scene:
             place = (points - points.new_tensor(BOX[0])) / points.new_tensor(BOX[1])
             place = (contract(place, "linf") + 2) / 4 if self.contracted else (place + 1) / 2
             features = tiny_mlp(hash_grid(place, table, LAYOUT), [w1, w2])
-            density = features[:, 0].clamp(max=chunks.MAX_LOG_DENSITY).exp()
+            density = THINNESS * features[:, 0].clamp(max=chunks.MAX_LOG_DENSITY).exp()
             view = [spherical_harmonics(rays.view_directions.to(dtype))[index]]
             if codes:
                 known = (rays.camera_index >= 0)[:, None]
@@ -237,7 +239,7 @@ def test_density_at_points_is_that_of_the_field(contracted):
     points = torch.randn(333, 3) * 2
     place = (points - torch.tensor(BOX[0])) / torch.tensor(BOX[1])
     place = (contract(place, "linf") + 2) / 4 if contracted else (place + 1) / 2
-    expected = tiny_mlp(hash_grid(place, table, LAYOUT), [w1, w2])[:, 0].clamp(max=12).exp()
+    expected = tiny_mlp(hash_grid(place, table, LAYOUT), [w1, w2])[:, 0].clamp(max=12).exp() * THINNESS
     found = scene.fused().density_at(points, scene.space)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 

@@ -47,9 +47,10 @@ class FusedField:
         codes: Float[Tensor, "images width"] | None = None,
         *,
         contracted: bool,
+        thinness: float = 1.0,
     ) -> None:
         codes = torch.zeros(0, 0) if codes is None else codes
-        self.layout, self.contracted = layout, contracted
+        self.layout, self.contracted, self.thinness = layout, contracted, thinness
         self.table = _view(table)
         self.weights = [_view(weight) for weight in (*density_weights, *color_weights)]
         self.codes = _view(codes)
@@ -126,7 +127,7 @@ class FusedField:
         mean = self.codes.mean(0, keepdims=True) if len(self.codes) else self.codes
         return Field(
             self.table.reshape(-1), levels_of(self.layout), self.density, self.color,
-            np.concatenate([self.codes, mean]), self.contracted,
+            np.concatenate([self.codes, mean]), self.contracted, f32(self.thinness),
         )  # fmt: skip
 
     def _weight_grads(self) -> list[np.ndarray]:

@@ -1,6 +1,6 @@
 """The field of the fused kernels: a hash grid, a density network and a colour network, tile by tile.
 
-    features  = density_network(hash_grid(place))          density = exp(features[0])
+    features  = density_network(hash_grid(place))          density = thinness * exp(features[0])
     rgb       = sigmoid(color_network(features, harmonics(direction), code))
 
 A chunk holds the samples of some hundred rays. Each sample has one row of activations,
@@ -44,6 +44,8 @@ class Field(NamedTuple):
     """One row for each image, and their mean as the last row; no columns where there are no codes."""
     contracted: bool
     """Whether the grid covers all space, contracted into twice the box, or the box alone."""
+    thinness: np.float32
+    """Factor on density: what a field is filled with before it has learnt anything."""
 
 
 class RayArrays(NamedTuple):
@@ -140,7 +142,9 @@ def density_tile(field, chunk, at, count):
     forward_tile(field.density, chunk.activations, at * stride, stride)
     raw = field.density.columns[-1]
     for i in range(at, at + TILE):
-        chunk.density[i] = exp(min(chunk.activations[i * stride + raw], f32(MAX_LOG_DENSITY)))
+        chunk.density[i] = field.thinness * exp(
+            min(chunk.activations[i * stride + raw], f32(MAX_LOG_DENSITY))
+        )
 
 
 @inner
