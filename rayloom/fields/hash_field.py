@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rayloom.kernels.numba.fused import FusedField
 
 NUM_FEATURES = 16
-"""Outputs of the density network; the first is the logarithm of density."""
+"""Outputs of the density network; the first is the logarithm of density over its initial value."""
 CODE_SIZE = 16
 MAX_LOG_DENSITY = 12.0
 """Beyond it density stays constant: matter so dense is opaque at any step."""
@@ -31,8 +31,11 @@ class HashField(nn.Module):
     no biases, so that the features of a place alone decide what is there.
     """
 
-    def __init__(self, layout: HashGridLayout, box: Box, *, contracted: bool, num_codes: int) -> None:
+    def __init__(
+        self, layout: HashGridLayout, box: Box, *, contracted: bool, num_codes: int, initial_density: float
+    ) -> None:
         super().__init__()
+        self.initial_density = initial_density
         self.layout = layout
         self.contracted = contracted
         self.box = box
@@ -54,7 +57,7 @@ class HashField(nn.Module):
     def geometry(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 16"]]:
         """Density per world unit, and the features that colour is made of."""
         features = tiny_mlp(hash_grid(self.unit(points), self.table, self.layout), list(self.density_mlp))
-        return features[:, 0].clamp(max=MAX_LOG_DENSITY).exp(), features
+        return self.initial_density * features[:, 0].clamp(max=MAX_LOG_DENSITY).exp(), features
 
     def color(self, features: Float[Tensor, "n 16"], view: Float[Tensor, "n inputs"]) -> Float[Tensor, "n 3"]:
         """SRGB colour from the features of places and the view of their rays."""
@@ -77,7 +80,7 @@ class HashField(nn.Module):
         """
         if self._fused is None:
             parts = (self.layout, self.table, list(self.density_mlp), list(self.color_mlp), self.codes)
-            self._fused = fused_field(*parts, contracted=self.contracted)
+            self._fused = fused_field(*parts, contracted=self.contracted, thinness=self.initial_density)
         return self._fused
 
 

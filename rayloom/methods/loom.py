@@ -42,11 +42,11 @@ class LoomConfig(MethodConfig):
     """Rays in the first step; later ones follow `samples_per_step`."""
     rays_per_chunk: int = 4096
     """Rays rendered at once outside of training; changes memory, not the result."""
-    lr: float = 1e-2
+    lr: float = 2e-2
     """Learning rate at the start."""
     lr_final: float = 3e-4
     """Learning rate at the end; between the two it falls exponentially."""
-    samples_per_step: int = 1 << 16
+    samples_per_step: int = 1 << 15
     """Visible samples that a step should see."""
     num_levels: int = 8
     """Levels of the hash grid, of 4 features each."""
@@ -56,11 +56,13 @@ class LoomConfig(MethodConfig):
     """Cells per axis of the coarsest level."""
     finest: int = 1024
     """Cells of the finest level from one side of the box to the other."""
+    initial_density: float = 1.0
+    """Density everywhere before training, per world unit; thick fog would hide what is behind it."""
     grid_resolution: int = 128
     """Cells per axis of each occupancy box."""
     num_cascades: int = 5
     """Nested occupancy boxes where there is no end, each twice as large as the one before."""
-    steps_per_side: int = 256
+    steps_per_side: int = 192
     """Steps from one side of an object's box to the other."""
     steps_per_fold: int = 64
     """Steps in which the distance grows e-fold where there is no end; also from side to side of the box."""
@@ -103,7 +105,13 @@ class Loom(Method[LoomConfig]):
         corners = (scene.box_low, scene.box_high) if self.bounded else ((-1.0,) * 3, (1.0,) * 3)
         box = Box(*map(torch.tensor, corners))
         codes = scene.num_images if config.appearance else 0
-        self.field = HashField(self.layout(), box, contracted=not self.bounded, num_codes=codes)
+        self.field = HashField(
+            self.layout(),
+            box,
+            contracted=not self.bounded,
+            num_codes=codes,
+            initial_density=config.initial_density,
+        )
         self.grid = OccupancyGrid(box, 1 if self.bounded else config.num_cascades, config.grid_resolution)
         side = float((box.high - box.low).min())
         closed, opened = StepRule(side / config.steps_per_side), 1 / config.steps_per_fold
