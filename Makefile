@@ -52,7 +52,7 @@ claims: env
 
 docs: env
 	$(BIN)/python docs/generate.py
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf .venv outputs site .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rayloom.kernels import use_reference
+from rayloom.methods.loom import Loom
+from rayloom.types import Batch, Progress, Rays, SceneInfo
+
+OBJECT = SceneInfo(
+    kind="object",
+    box_low=(-0.6, -0.5, -0.7),
+    box_high=(0.5, 0.6, 0.4),
+    near=1.0,
+    far=4.0,
+    background=(1.0, 1.0, 1.0),
+    has_alpha=True,
+    num_images=4,
+)
+OPEN = replace(OBJECT, kind="unbounded", box_low=(-1.0,) * 3, box_high=(1.0,) * 3, far=100.0, has_alpha=False)
+
+
+def rays_towards_the_middle(n: int) -> Rays:
+    origins = 2 * torch.nn.functional.normalize(torch.randn(n, 3), dim=-1)
+    directions = torch.nn.functional.normalize(0.3 * torch.randn(n, 3) - origins, dim=-1)
+    return Rays(
+        origins=origins,
+        directions=directions,
+        view_directions=directions,
+        near=torch.full((n,), 1.0),
+        far=torch.full((n,), 20.0),
+        radii=torch.full((n,), 1e-3),
+        camera_index=torch.arange(n) % 4,
+        pixels=torch.zeros(n, 2),
+        time=torch.zeros(n),
+    )
+
+
+def loom(scene: SceneInfo, **settings: object) -> Loom:
+    method = Loom(replace(Loom.presets["tiny"], **settings), scene)  # type: ignore[arg-type]
+    torch.nn.init.uniform_(method.field.table, -1, 1)
+    return method
+
+
+@pytest.mark.parametrize("scene", [OBJECT, OPEN], ids=["object", "unbounded"])
+@pytest.mark.parametrize("appearance", [False, True])
+def test_the_fused_picture_is_the_composed_picture(scene, appearance):
+    method = loom(scene, appearance=appearance, initial_density=20.0).eval()
+    rays = rays_towards_the_middle(64).reshape(8, 8)
+    fused = method.render_image(rays)
+    with torch.no_grad(), use_reference():
+        composed = method.render(rays.reshape(64))
+    torch.testing.assert_close(fused.rgb.reshape(64, 3), composed.rgb, atol=2e-3, rtol=0)
+    torch.testing.assert_close(fused.opacity.reshape(64), composed.opacity, atol=2e-3, rtol=0)
+    torch.testing.assert_close(fused.depth.reshape(64), composed.depth, atol=2e-2, rtol=1e-3)
+
+
+def test_a_fused_step_lowers_the_loss_it_reports():
+    method = loom(OBJECT).train()
+    batch = Batch(rays_towards_the_middle(256), rgb=torch.full((256, 3), 0.2), alpha=torch.ones(256))
+    losses = []
+    for step in range(30):
+        report = method.fused_step(batch, Progress(step, 0.0), 1.0)
+        assert report is not None
+        losses.append(float(report.loss))
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_preparing_changes_no_parameter():
+    method = loom(OPEN, appearance=True)
+    before = [p.detach().clone() for p in method.parameters()]
+    method.prepare()
+    for old, new in zip(before, method.parameters(), strict=True):
+        torch.testing.assert_close(new, old, rtol=0, atol=0)
+
+
+def test_photos_with_alpha_train_before_changing_backgrounds():
+    rays = rays_towards_the_middle(8)
+    assert loom(OBJECT).train().background_of(rays).std() > 0.1
+    assert loom(OPEN).train().background_of(rays).std() > 0.1
+    opaque = loom(replace(OBJECT, has_alpha=False, background=(0.0, 0.0, 0.0))).train()
+    assert (opaque.background_of(rays) == 0).all()
+    assert (loom(OBJECT).eval().background_of(rays) == 1).all()
+
+
+def test_rays_follow_the_budget_of_samples():
+    method = loom(OBJECT, samples_per_step=1 << 13)
+    method.num_rays = 1024
+    method.follow_budget(4.0)
+    assert method.rays_per_step() == 2048
+    method.follow_budget(1000.0)
+    assert method.rays_per_step() == 256
