@@ -62,6 +62,18 @@ def measure(data: Path, method: str, seconds: float, options: tuple[str, ...], r
     )
 
 
+def kept_rows(out: Path, captures: list[str], methods: list[str]) -> list[dict[str, Any]]:
+    """Rows of an earlier measuring that this one does not measure anew."""
+    file = out.with_suffix(".json")
+    rows = json.loads(file.read_text())["results"] if file.exists() else []
+    return [row for row in rows if row["capture"] not in captures or row["method"] not in methods]
+
+
+def place(result: dict[str, Any]) -> tuple[int, str]:
+    """Where a row stands in the table."""
+    return list(CAPTURES).index(result["capture"]), result["method"]
+
+
 def row(result: dict[str, Any]) -> str:
     """A line of the table."""
     size = ", ".join(f"{width} x {height}" for width, height in result["resolution"])
@@ -102,14 +114,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PROJECT / "benchmarks" / "results" / "captures")
     args = parser.parse_args()
     root = Path(os.environ.get("RAYLOOM_DATA", PROJECT.parent / "shared" / "data"))
-    results: list[dict[str, Any]] = []
+    results = kept_rows(args.out, args.captures, args.methods)
     with tempfile.TemporaryDirectory() as scratch:
         for name in args.captures:
             for method in args.methods:
                 options, runs = CAPTURES[name], args.runs or Path(scratch)
                 results.append(measure(root / name, method, args.seconds, options, runs))
                 print(row(results[-1]), flush=True)
-                write(results, args.out)
+                write(sorted(results, key=place), args.out)
 
 
 if __name__ == "__main__":

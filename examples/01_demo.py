@@ -65,11 +65,11 @@ def main() -> None:
         for method, folder in {"loom": "loom", "nerf@tiny": "nerf-tiny"}.items()
     }
     run = Path(runs["loom"]["run"])
-    rayloom("render", run, "--path", "orbit", "--out", run / "orbit", "--frames", 48)
+    film = rayloom("render", run, "--path", "orbit", "--frames", 60, "--fps", 15)
 
     print(f"\nheld-out views after {args.seconds:g} s of training")
     print(table(runs))
-    print(f"\nside by side: {run / 'eval'}\norbit video:  {run / 'orbit'}")
+    print(f"\nside by side: {run / 'eval'}\norbit video:  {Path(film['videos']['rgb']).resolve()}")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class LoomConfig(MethodConfig):
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""
     survey_steps: tuple[int, ...] = (16, 32, 64, 96, 128, 192, 256)
-    """Steps after which all of the occupancy grids is looked at; before the first all counts as occupied."""
+    """Steps after which all of the grids is looked at, and again every so often as the last one says."""
     grid_update_steps: int = 16
     """Steps between later looks at a part of the grids."""
     cells_per_update: int = 1 << 16
@@ -105,12 +105,9 @@ class Loom(Method[LoomConfig]):
         corners = (scene.box_low, scene.box_high) if self.bounded else ((-1.0,) * 3, (1.0,) * 3)
         box = Box(*map(torch.tensor, corners))
         codes = scene.num_images if config.appearance else 0
+        start, contracted = config.initial_density, not self.bounded
         self.field = HashField(
-            self.layout(),
-            box,
-            contracted=not self.bounded,
-            num_codes=codes,
-            initial_density=config.initial_density,
+            self.layout(), box, contracted=contracted, num_codes=codes, initial_density=start
         )
         self.grid = OccupancyGrid(box, 1 if self.bounded else config.num_cascades, config.grid_resolution)
         side = float((box.high - box.low).min())
@@ -220,6 +217,8 @@ class Loom(Method[LoomConfig]):
         width, threshold = self.steps.smallest, 0.01
         if done in self.config.survey_steps:
             self.grid.survey(self.quick_density, width, decay=0.6, threshold=threshold)
+        elif done % self.config.survey_steps[-1] == 0:
+            self.grid.survey(self.quick_density, width, decay=0.8, threshold=threshold)
         elif done > self.config.survey_steps[-1] and done % self.config.grid_update_steps == 0:
             cells = self.config.cells_per_update
             self.grid.update(self.quick_density, width, num_cells=cells, decay=0.95, threshold=threshold)

@@ -75,18 +75,19 @@ class OccupancyGrid(nn.Module):
     def update(
         self, density: DensityFunction, step_width: float, *, num_cells: int, decay: float, threshold: float
     ) -> None:
-        """Look at `num_cells` cells, after letting every cell fade by `decay`.
+        """Look at `num_cells` cells, which first fade by `decay`; the others keep what was seen last.
 
         Half of them are drawn from those that hold something, half from all.
         """
         flat = self.optical_depth.view(-1)
         chosen = self._cells_to_look_at(num_cells, threshold)
-        flat *= decay
         cascade = chosen // self.resolution**3
         points = self.points_in(chosen % self.resolution**3, cascade, self.resolution)
         seen = density(points) * step_width * torch.exp2(cascade)
+        known = torch.maximum(flat[chosen] * decay, seen)
         # A cell may be drawn twice; plain assignment would keep either value.
-        flat.scatter_reduce_(0, chosen, seen, "amax")
+        flat[chosen] = 0
+        flat.scatter_reduce_(0, chosen, known, "amax")
         self.decide(threshold)
 
     def decide(self, threshold: float) -> None:
