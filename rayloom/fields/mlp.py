@@ -46,6 +46,8 @@ class SkipMLP(nn.Module):
 class RadianceMLP(nn.Module):
     """NeRF's network: density from the position, colour from position and direction.
 
+    Density is a softplus unless the paper's ReLU is asked for, so that no start leaves it without gradient.
+
     With 10 and 4 octaves and width 256 it has 595,844 parameters (Mildenhall et al. 2020, fig. 7; one
     colour layer, as in the authors' code).
     """
@@ -56,7 +58,7 @@ class RadianceMLP(nn.Module):
         direction: FrequencyEncoding,
         width: int,
         depth: int = 8,
-        activation: DensityActivation = "relu",
+        activation: DensityActivation = "softplus",
     ) -> None:
         super().__init__()
         self.position = position
