@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import torch
 
-from rayloom.methods.nerf import NeRF
+from rayloom.methods.nerf import NeRF, NeRFConfig
 from rayloom.types import SceneInfo
 from tests.methods.test_loom import OBJECT, OPEN, rays_towards_the_middle
 
@@ -12,7 +12,7 @@ def nerf(scene: SceneInfo = OBJECT, **settings: object) -> NeRF:
 
 
 def test_the_paper_size_has_two_networks_of_595844_parameters():
-    method = NeRF(NeRF.presets["default"], OBJECT)
+    method = NeRF(NeRFConfig(), OBJECT)
     assert sum(p.numel() for p in method.coarse.parameters()) == 595_844
     assert sum(p.numel() for p in method.parameters()) == 2 * 595_844
 
