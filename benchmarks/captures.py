@@ -1,8 +1,8 @@
 """How good loom is on real captures after some time, beside NeRF in the same time.
 
 Every figure comes from the commands that a user would type: `rayloom train --data CAPTURE` and its
-evaluation on the held-out views. NeRF runs at its smallest preset, which is the best that NeRF does in
-so short a time on a CPU. The captures are looked for in $RAYLOOM_DATA, else in ../shared/data.
+evaluation on the held-out views. NeRF runs at its smallest preset, because views of its paper size take
+many minutes each on a CPU. The captures are looked for in $RAYLOOM_DATA, else in ../shared/data.
 
 Usage:
 
