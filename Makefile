@@ -46,6 +46,7 @@ slow: env
 
 bench: env
 	$(BIN)/python benchmarks/captures.py --seconds $(SECONDS)
+	$(BIN)/rayloom bench --out benchmarks/results
 
 claims: env
 	$(BIN)/rayloom claims

@@ -1,7 +1,7 @@
 """Write the pages that are made from the code: one for each method, their gallery, and the reference.
 
-Everything on them is read from the methods' files and the recorded claims, so that no number is typed
-twice. Torch is not imported.
+Everything on them is read from the methods' files, the recorded claims and the figures of `rayloom bench`,
+so that no number is typed twice. Torch is not imported.
 
 Usage:
 
@@ -11,24 +11,30 @@ Usage:
 import ast
 import dataclasses
 import inspect
+import json
 import textwrap
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import rayloom
 from rayloom import methods
+from rayloom.bench.rows import COLUMNS, Row
 from rayloom.claims.records import Claim, Result, status
 from rayloom.claims.store import claims_of, read_results, results_path
 from rayloom.methods import MethodSummary
 from rayloom.paper import Paper
 
 DOCS = Path(__file__).parent
+RESULTS = DOCS.parent / "benchmarks" / "results"
+BENCHES = ("kernels", "train", "render")
+DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
 
 def main() -> None:
     """Write all pages into the folder of this file."""
     write_methods(DOCS / "methods")
     write_reference(DOCS / "reference")
+    write_pages(DOCS / "generated", {"engine.md": engine_table(RESULTS)})
 
 
 def write_methods(folder: Path) -> None:
@@ -108,6 +114,24 @@ rayloom train {summary.name} --data DIR
 {source.rstrip()}
 ````
 """
+
+
+def engine_table(results: Path) -> str:
+    """What `rayloom bench` measured on each device; what was not measured yet stands as open."""
+    rows: list[tuple[str, ...]] = []
+    machines: list[str] = []
+    for device, name in DEVICES.items():
+        for word in BENCHES:
+            path = results / f"bench-{word}-{device}.json"
+            if not path.exists():
+                rows.append((name, word, f"open: `rayloom bench {word} --device {device}`", *[""] * 5))
+                continue
+            found = json.loads(path.read_text(encoding="utf-8"))
+            machine = found["machine"]
+            machines.append(f"{word}: {machine['gpu'] or machine['cpu']}, {machine['date']}")
+            rows += [(name, word, *Row.from_json(row).cells()) for row in found["rows"]]
+    measured_on = f"\n\nMeasured on {'; '.join(machines)}." if machines else ""
+    return table(("device", "bench", *COLUMNS), rows) + measured_on + "\n"
 
 
 def gallery(summaries: list[MethodSummary]) -> str:

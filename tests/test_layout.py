@@ -26,6 +26,7 @@ CROSS_CUTTING = {
     "tests/data/synthetic/test_shapes.py": "laws that every shape obeys, primitive or composed",
     "tests/data/synthetic/test_worlds.py": "every world that can be made",
     "tests/kernels/test_numba_kernels.py": "every fast kernel against its reference",
+    "tests/kernels/test_triton_kernels.py": "the same for a GPU",
     "tests/kernels/test_numba_engine.py": "what the fast kernels stand on",
     "tests/methods/test_contract.py": "every method",
     "tests/methods/test_discovery.py": "the functions of the package itself: names, load, describe",

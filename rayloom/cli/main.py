@@ -16,6 +16,7 @@ COMMANDS = {
     "render": "film a trained scene along a camera path",
     "methods": "list the methods",
     "claims": "list what the methods are claimed to do, or measure it",
+    "bench": "measure the engine beside the limits of this machine",
     "world": "make a capture of an invented scene",
 }
 

@@ -7,3 +7,4 @@ from rayloom.kernels.marching import StepRule, march
 from rayloom.kernels.mlp import tiny_mlp
 from rayloom.kernels.occupancy import OccupancyBits, occupancy_bits
 from rayloom.kernels.segments import composite_packed, packed_weights, segment_sum
+from rayloom.kernels.total_variation import total_variation

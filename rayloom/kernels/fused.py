@@ -43,6 +43,8 @@ class Report:
     """Samples that were seen: those with a colour and a gradient."""
     num_asked: int
     """Samples whose density was asked."""
+    num_dropped: int
+    """Rays that met nothing because their origin or a direction is no finite number."""
 
 
 @dataclass(frozen=True)

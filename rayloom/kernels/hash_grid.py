@@ -80,8 +80,9 @@ def hash_grid(
 ) -> Float[Tensor, "n channels"]:
     """Features at points of the unit cube, trilinear between corners, all levels side by side.
 
-    Points outside take the value of the nearest face. `level_weights` scales each level, so that
-    fine levels can be faded in.
+    Points outside take the value of the nearest face; a point with a coordinate that is no number has
+    features of zero, from which nothing is learnt. `level_weights` scales each level, so that fine
+    levels can be faded in.
     """
     assert table.shape == (layout.num_rows, layout.features_per_level), "the table fits the layout"
     if fast := faster(hash_grid, implementation, points, table):
@@ -96,8 +97,9 @@ def hash_grid(
 def corners(
     points: Float[Tensor, "n 3"], level: HashGridLevel
 ) -> tuple[Int[Tensor, "n 8"], Float[Tensor, "n 8"]]:
-    """Table rows of the eight corners around each point, and their trilinear weights."""
-    scaled = points.clamp(0, 1) * level.resolution
+    """Table rows of the eight corners around each point, and their trilinear weights: 0 if it is none."""
+    known = ~points.isnan().any(-1, keepdim=True)
+    scaled = torch.where(known, points, 0).clamp(0, 1) * level.resolution
     # The last cell includes its far wall, so that no corner lies outside the grid.
     cell = scaled.detach().floor().clamp(max=level.resolution - 1)
     fraction = scaled - cell
@@ -105,7 +107,7 @@ def corners(
     corner = cell.long()[:, None, :] + bits
     row = corner[..., 0] ^ (corner[..., 1] * level.stride_y) ^ (corner[..., 2] * level.stride_z)
     weight = torch.where(bits.bool(), fraction[:, None, :], 1 - fraction[:, None, :]).prod(-1)
-    return (row & level.mask) + level.offset, weight
+    return (row & level.mask) + level.offset, weight * known
 
 
 def _features(

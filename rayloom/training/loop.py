@@ -1,12 +1,14 @@
 """The training loop: what happens to a method in a step, and when it ends."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rayloom.kernels.numba.threads import torch_on_one_thread
 from rayloom.losses import squared_error
 from rayloom.method import Method
 from rayloom.training.config import TrainConfig
@@ -48,11 +50,16 @@ class Optimizer:
         self.adam.step()
 
 
-def take_step(method: Method[Any], batch: Batch, progress: Progress, optimizer: Optimizer) -> Tally:
-    """One optimisation step, by the method's own kernel where it has one, and what it saw."""
-    fused = method.fused_step(batch, progress, lr_scale(method.config, progress.fraction))
-    if fused is not None:
-        return Tally(1, len(batch.rgb), fused.samples, fused.loss, fused.squared_error)
+def fused_step(method: Method[Any], batch: Batch, progress: Progress) -> Tally | None:
+    """One optimisation step by the method's own kernel, and what it saw; None where it has none."""
+    report = method.fused_step(batch, progress, lr_scale(method.config, progress.fraction))
+    if report is None:
+        return None
+    return Tally(1, len(batch.rgb), report.samples, report.loss, report.squared_error)
+
+
+def composed_step(method: Method[Any], batch: Batch, progress: Progress, optimizer: Optimizer) -> Tally:
+    """One optimisation step by torch, and what it saw."""
     rendering = method.render(batch.rays)
     loss = torch.stack(list(method.losses(rendering, batch, progress).values())).sum()
     optimizer.step(loss, progress.fraction)
@@ -82,11 +89,17 @@ def train(
     method.prepare()
     compile_seconds = compiling.seconds
     optimizer, clock, recorder = Optimizer(method), Clock(), Recorder(config, on_record, held_out_psnr)
-    progress = Progress(step=0, fraction=0.0)
+    progress, fused_on_cpu = Progress(step=0, fraction=0.0), False
     with interruptible() as interrupted:
         while progress.fraction < 1 and not interrupted():
-            method.before_step(progress)
-            seen = take_step(method, batches.next(method.rays_per_step()), progress, optimizer)
+            # Torch's threads wait for more work on the cores that the kernels' threads need. Whether there
+            # is a kernel is known after the first step, and every composed step has all threads of torch.
+            with torch_on_one_thread() if fused_on_cpu else nullcontext():
+                method.before_step(progress)
+                batch = batches.next(method.rays_per_step())
+                fused = fused_step(method, batch, progress)
+            fused_on_cpu = fused is not None and batch.rgb.device.type == "cpu"
+            seen = fused or composed_step(method, batch, progress, optimizer)
             if method.after_step(progress):
                 optimizer.renew()
             progress = Progress(progress.step + 1, config.fraction(progress.step + 1, clock.seconds))

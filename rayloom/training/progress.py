@@ -1,5 +1,6 @@
 """Telling a person how training goes, on stderr."""
 
+import logging
 from types import TracebackType
 
 from rich.console import Console
@@ -10,8 +11,22 @@ from rayloom.training.records import Record
 SECONDS_PER_LINE = 5.0
 
 
+class _Relay(logging.Handler):
+    """Prints what the log says as plain lines, above the bar where there is one."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.console.print(self.format(record), markup=False, highlight=False, soft_wrap=True)
+
+
 class ProgressDisplay:
-    """A moving bar on a terminal, a plain line every few seconds elsewhere, nothing if quiet."""
+    """A moving bar on a terminal, a plain line every few seconds elsewhere, nothing if quiet.
+
+    What the package logs meanwhile, such as that kernels are being compiled, is shown too.
+    """
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
@@ -22,15 +37,23 @@ class ProgressDisplay:
             BarColumn(), TextColumn("{task.description}"), console=self.console, transient=True, disable=quiet
         )
         self.task = self.bar.add_task("starting", total=1.0)
+        self.log = logging.getLogger("rayloom")
+        self.log_level = self.log.level
+        self.relay = _Relay(self.console)
 
     def __enter__(self) -> "ProgressDisplay":
         if self.console.is_terminal:
             self.bar.start()
+        if not self.quiet:
+            self.log.addHandler(self.relay)
+            self.log.setLevel(min(self.log.getEffectiveLevel(), logging.INFO))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.log.removeHandler(self.relay)
+        self.log.setLevel(self.log_level)
         if self.console.is_terminal:
             self.bar.stop()
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from rayloom import methods
+from rayloom.bench.rows import Bar, Report, Row
 from rayloom.claims.records import Claim, Measurement, Result
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -108,3 +110,32 @@ def test_a_claim_is_shown_failed_or_unverified_with_its_figures(
 
 def test_a_bar_in_a_cell_does_not_split_it(generate: ModuleType):
     assert generate.table(("a",), [("x | y",)]).splitlines()[-1] == r"| x \| y |"
+
+
+MACHINE = {"cpu": "a CPU, 2 cores", "gpu": None, "date": "2030-01-02"}
+
+
+def test_the_table_of_the_engine_shows_what_was_measured_and_leaves_the_rest_open(
+    generate: ModuleType, tmp_path: Path
+):
+    rows = (
+        Row("slow", 1.0, "M/s", limit=4.0, limited_by="loads", bar=Bar("share", 0.5)),
+        Row("quick", 8.0, "M/s", reference=2.0, bar=Bar("ratio", 3.0)),
+        Row("absent", None, "M/s", note="needs a CPU"),
+    )
+    (tmp_path / "bench-kernels-cpu.json").write_text(json.dumps(Report("kernels", rows).as_json(MACHINE)))
+    lines = generate.engine_table(tmp_path).splitlines()
+    assert "| CPU | kernels | slow | 1 M/s | 25 % of loads |  | at least 50 %: missed |  |" in lines
+    assert "| CPU | kernels | quick | 8 M/s |  | 4 | at least 3: met |  |" in lines
+    assert "| CPU | kernels | absent | - |  |  |  | needs a CPU |" in lines
+    assert lines[-1] == "Measured on kernels: a CPU, 2 cores, 2030-01-02."
+    open_rows = [line for line in lines if "| open: `rayloom bench" in line]
+    assert len(open_rows) == 5
+    assert sum(line.startswith("| GPU |") for line in open_rows) == 3
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+
+
+def test_the_page_of_the_engine_includes_the_table_that_is_made(generate: ModuleType):
+    page = (PROJECT / "docs/engine.md").read_text(encoding="utf-8")
+    assert '--8<-- "docs/generated/engine.md"' in page
+    assert generate.engine_table(PROJECT / "nowhere").count("open:") == 6

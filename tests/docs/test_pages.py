@@ -99,7 +99,9 @@ def test_the_page_on_captures_explains_every_option_of_reading():
     assert explained == set(option_names(DataConfig))
 
 
-@pytest.mark.parametrize("name", ["architecture.md", "conventions.md", "cli.md", "data.md", "index.md"])
+@pytest.mark.parametrize(
+    "name", ["architecture.md", "conventions.md", "cli.md", "data.md", "engine.md", "index.md"]
+)
 def test_a_page_is_short(name: str):
     assert len(page(name).splitlines()) <= 150
 

@@ -253,6 +253,35 @@ def test_a_ray_that_is_no_number_spoils_its_own_pixel_only():
     torch.testing.assert_close(found[others], whole[others])
 
 
+def test_rays_that_are_no_numbers_are_dropped_and_counted():
+    scene = make(codes=True)
+    scene.rays.origins[3, 1] = float("nan")
+    scene.rays.directions[50, 2] = float("inf")
+    scene.rays.view_directions[120, 0] = float("nan")
+    report, found = accumulate(scene)
+    assert report.num_dropped == 3
+    assert torch.tensor(report.loss).isfinite()
+    bad = torch.zeros(200, dtype=torch.bool)
+    bad[[3, 50, 120]] = True
+    alone = replace(
+        scene, rays=scene.rays[~bad], rgb=scene.rgb[~bad], background=scene.background[~bad],
+        jitter=scene.jitter[~bad],
+    )  # fmt: skip
+    expected_report, expected = accumulate(alone)
+    assert report.num_samples == expected_report.num_samples
+    # The mean runs over all rays.
+    assert_gradients_agree(found, [grad * (197 / 200) for grad in expected])
+    rgb, opacity, _ = scene.fused().render(scene.rays, scene.background, scene.space, scene.jitter)
+    assert torch.equal(rgb[bad], scene.background[bad])
+    assert not opacity[bad].any()
+
+
+def test_a_true_colour_that_is_no_number_shows_in_the_loss():
+    scene = make()
+    scene.rgb[9, 1] = float("nan")
+    assert torch.tensor(accumulate(scene)[0].loss).isnan()
+
+
 def test_training_lowers_the_loss_of_a_small_scene():
     scene = make(share=1.0)
     scene = replace(scene, rgb=(0.5 + 0.4 * scene.rays.directions.sign()).float())

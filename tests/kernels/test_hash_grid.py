@@ -83,3 +83,20 @@ def test_gradients_to_table_and_points():
     values = table(layout).requires_grad_()
     points = (torch.rand(6, 3, dtype=torch.float64) * 0.9 + 0.05).requires_grad_()
     assert torch.autograd.gradcheck(lambda p, v: hash_grid(p, v, layout), (points, values))
+
+
+def test_a_point_that_is_no_number_has_no_features_and_teaches_nothing():
+    points, rows = torch.rand(40, 3, dtype=torch.float64), table(LAYOUT).requires_grad_()
+    bad = torch.arange(40) % 4 == 0
+    points[bad, 1] = float("nan")
+    points.requires_grad_()
+    features = hash_grid(points, rows, LAYOUT)
+    slope = torch.randn_like(features)
+    grads = torch.autograd.grad(features, (points, rows), slope)
+    assert not features[bad].any()
+    assert not grads[0][bad].any()
+    expected = hash_grid(points[~bad].detach(), rows, LAYOUT)
+    torch.testing.assert_close(features[~bad], expected)
+    torch.testing.assert_close(grads[1], torch.autograd.grad(expected, rows, slope[~bad])[0])
+    fast = hash_grid(points.detach().float(), rows.detach().float(), LAYOUT, implementation="numba")
+    torch.testing.assert_close(fast, features.detach().float(), rtol=1e-5, atol=1e-5)

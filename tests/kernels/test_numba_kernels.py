@@ -1,152 +1,22 @@
-"""Every fast kernel for the CPU equals its reference in float64: values and all gradients.
-
-Kernels are found by name: a function that both `kernels/X.py` and `kernels/numba/X.py` define. Each
-needs an entry in CASES that draws its inputs. Inputs lie on a coarse lattice, so that cells and ReLUs
-are decided exactly and both sides take the same branch; what remains is rounding.
-"""
-
-import importlib
-import importlib.util
-import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
+"""Every fast kernel for the CPU equals its reference in float64: values and all gradients."""
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
-import rayloom.kernels
-import rayloom.kernels.numba
-from rayloom.kernels.hash_grid import HashGridLayout
-from rayloom.kernels.marching import StepRule
-from rayloom.kernels.occupancy import occupancy_bits
+from tests.kernels.cases import compare, fast_kernels
 
-SIZES = st.sampled_from([0, 1, 15, 16, 37, 300])
+KERNELS = fast_kernels("numba")
 
 
-@dataclass(frozen=True)
-class Case:
-    """Inputs that are differentiable, and how the kernel is called on them."""
-
-    inputs: list[Tensor]
-    call: Callable[..., tuple[Tensor, ...]]
-
-
-def lattice(*shape: int, steps: int = 16) -> Tensor:
-    """Random multiples of 1/steps in [-1, 1]."""
-    return torch.randint(-steps, steps + 1, shape) / steps
-
-
-def hash_grid_case(draw) -> Case:
-    features, log2_rows = draw(st.sampled_from([1, 2, 4, 8])), draw(st.integers(3, 12))
-    layout = HashGridLayout(draw(st.integers(1, 5)), features, log2_rows, 3, 40)
-    points = 0.625 * lattice(draw(SIZES), 3, steps=512) + 0.5
-    weights = draw(st.sampled_from([None, lattice(layout.num_levels)]))
-    inputs = [points, lattice(layout.num_rows, features)] + ([] if weights is None else [weights])
-    return Case(inputs, lambda f, p, t, *w, **k: (f(p, t, layout, *w, **k),))
-
-
-def tiny_mlp_case(draw) -> Case:
-    widths = draw(st.lists(st.sampled_from([1, 3, 16, 32, 47, 64, 80]), min_size=2, max_size=5))
-    weights = [lattice(after, before, steps=4) for before, after in pairwise(widths)]
-    return Case([lattice(draw(SIZES), widths[0], steps=4), *weights], lambda f, x, *w, **k: (f(x, w, **k),))
-
-
-def rays_case(draw) -> tuple[Tensor, int]:
-    counts = draw(st.lists(st.integers(0, 40), max_size=300))
-    return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts, dtype=torch.long)), len(
-        counts
-    )
-
-
-def packed_weights_case(draw) -> Case:
-    index, num_rays = rays_case(draw)
-    depth = torch.rand(len(index)) * draw(st.sampled_from([1e-6, 0.1, 3.0, 100.0]))
-    return Case([depth], lambda f, d, **k: (f(d, index, num_rays, **k),))
-
-
-def segment_sum_case(draw) -> Case:
-    index, num_rays = rays_case(draw)
-    shape = draw(st.sampled_from([(), (1,), (3,), (2, 2)]))
-    return Case([lattice(len(index), *shape)], lambda f, v, **k: (f(v, index, num_rays, **k),))
-
-
-def sparse_adam_step_case(draw) -> Case:
-    rows, columns = draw(SIZES), draw(st.sampled_from([1, 4, 7]))
-    grad = lattice(rows, columns) * (torch.rand(rows, 1) < 0.4)
-    step = draw(st.integers(1, 1000))
-
-    def call(function, param, gradient, first, second, **kwargs) -> tuple[Tensor, ...]:
-        state = [param.detach().clone(), first.detach().clone(), second.detach().clone()]
-        function(state[0], gradient, *state[1:], step, 0.01, (0.9, 0.99), 1e-10, **kwargs)
-        return tuple(state)
-
-    return Case([lattice(rows, columns), grad, lattice(rows, columns), torch.rand(rows, columns)], call)
-
-
-def march_case(draw) -> Case:
-    """Values and order of the marched samples are compared below; here, what must be equal exactly."""
-    rays = draw(SIZES)
-    grid = occupancy_bits(torch.full((1, 8, 8, 8), draw(st.booleans())), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    origins, directions = lattice(rays, 3), torch.nn.functional.normalize(torch.randn(rays, 3), dim=-1)
-    # The rays end inside the box, so that no wall decides.
-    near, far = torch.zeros(rays), torch.full((rays,), 0.0) + 0.25 * (origins.abs().amax(-1) < 0.7)
-
-    def call(function, *tensors, **kwargs) -> tuple[Tensor, ...]:
-        samples = function(*(t.detach() for t in tensors), grid, StepRule(0.03), **kwargs)
-        return samples.starts, samples.ends, samples.ray_index.double()
-
-    return Case([origins, directions, near, far], call)
-
-
-CASES = {name[:-5]: case for name, case in list(globals().items()) if name.endswith("_case")}
-
-
-def fast_kernels() -> dict[str, Callable]:
-    """The references of all functions that a module of kernels/ and its namesake in numba/ both define."""
-    found: dict[str, Callable] = {}
-    for module in pkgutil.iter_modules(rayloom.kernels.numba.__path__):
-        if importlib.util.find_spec(f"rayloom.kernels.{module.name}") is None:
-            continue
-        slow = vars(importlib.import_module(f"rayloom.kernels.{module.name}"))
-        fast = importlib.import_module(f"rayloom.kernels.numba.{module.name}")
-        own = {
-            name for name, value in vars(fast).items() if getattr(value, "__module__", "") == fast.__name__
-        }
-        found |= {name: slow[name] for name in sorted(own & slow.keys()) if not name.startswith("_")}
-    return found
-
-
-def results(case: Case, kernel: Callable, dtype: torch.dtype, implementation: str) -> list[Tensor]:
-    inputs = [tensor.detach().to(dtype).requires_grad_() for tensor in case.inputs]
-    outputs = list(case.call(kernel, *inputs, implementation=implementation))
-    total = sum((o * weights_like(o)).sum() for o in outputs if o.requires_grad)
-    if isinstance(total, Tensor):
-        outputs += torch.autograd.grad(total, inputs, allow_unused=True, materialize_grads=True)
-    return [o.detach().double() for o in outputs]
-
-
-def weights_like(output: Tensor) -> Tensor:
-    """Fixed different weights for the entries of an output, so that all their gradients count."""
-    return torch.linspace(-1, 0.5, output.numel(), dtype=output.dtype).reshape(output.shape)
-
-
-@pytest.mark.parametrize("name", fast_kernels())
+@pytest.mark.parametrize("name", KERNELS)
 @settings(max_examples=15)
 @given(data=st.data())
 def test_numba_equals_the_reference(name, data):
-    torch.manual_seed(data.draw(st.integers(0, 2**31)))
-    case, kernel = CASES[name](data.draw), fast_kernels()[name]
-    expected = results(case, kernel, torch.float64, "torch")
-    for fast, exact in zip(results(case, kernel, torch.float32, "numba"), expected, strict=True):
-        scale = float(exact.abs().max()) if exact.numel() else 1.0
-        # Sums of up to a few hundred terms in float32.
-        torch.testing.assert_close(fast, exact, rtol=1e-5, atol=1e-5 * max(scale, 1e-3))
+    compare(name, KERNELS[name], "numba", data.draw)
 
 
 def test_the_comparison_finds_the_kernels():
     names = {"hash_grid", "march", "packed_weights", "segment_sum", "sparse_adam_step", "tiny_mlp"}
-    assert names <= fast_kernels().keys()
+    names |= {"total_variation"}
+    assert names <= KERNELS.keys()

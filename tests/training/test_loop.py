@@ -1,18 +1,20 @@
 import math
 import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from rayloom import methods
 from rayloom.errors import InputError
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.training.config import TrainConfig
 from rayloom.training.loop import Optimizer, train
 from rayloom.training.records import Record
-from rayloom.types import Batch, Intervals, Progress, Rays, Rendering, SceneInfo
+from rayloom.types import Batch, Intervals, Progress, Rays, Rendering, SceneInfo, StepReport
 from tests.methods.ball import OBJECT, BallBatches
 
 
@@ -170,3 +172,90 @@ def test_looks_at_held_out_views_do_not_count_as_training(monkeypatch: pytest.Mo
     assert looks
     assert set(looks) == {20.0}
     assert outcome.seconds < slow
+
+
+class Fused(OneColor):
+    """Fuses some of its steps, and notes how many threads torch has in each part of a step."""
+
+    def __init__(self, fused: set[int], loss: float = 0.5) -> None:
+        super().__init__(MethodConfig(rays_per_step=8), OBJECT)
+        self.fused, self.loss = fused, loss
+        self.threads: list[tuple[str, int]] = []
+
+    def fused_step(self, batch: Batch, progress: Progress, lr_scale: float) -> StepReport | None:
+        if progress.step not in self.fused:
+            return None
+        self.threads.append(("fused", torch.get_num_threads()))
+        return StepReport(self.loss, self.loss, 8)
+
+    def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+        self.threads.append(("composed", torch.get_num_threads()))
+        return super().losses(rendering, batch, progress)
+
+    def after_step(self, progress: Progress) -> bool:
+        self.threads.append(("after", torch.get_num_threads()))
+        return False
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    """Torch with three threads, whatever the machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_fused_steps_have_the_cores_for_themselves_once_they_are_known() -> None:
+    method = Fused({0, 1, 2})
+    train(method, BallBatches(OBJECT), TrainConfig(steps=3))
+    assert method.threads == [(part, n) for k in (3, 1, 1) for part, n in (("fused", k), ("after", 3))]
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_composed_steps_have_all_threads_of_torch_also_after_fused_ones() -> None:
+    method = Fused({0, 1, 4})
+    train(method, BallBatches(OBJECT), TrainConfig(steps=6))
+    composed = [count for part, count in method.threads if part == "composed"]
+    assert composed == [3, 3, 3]
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_torch_gets_its_threads_back_when_a_fused_step_fails() -> None:
+    class Failing(Fused):
+        def fused_step(self, batch: Batch, progress: Progress, lr_scale: float) -> StepReport | None:
+            if progress.step == 2:
+                assert torch.get_num_threads() == 1
+                raise ZeroDivisionError
+            return super().fused_step(batch, progress, lr_scale)
+
+    with pytest.raises(ZeroDivisionError):
+        train(Failing({0, 1}), BallBatches(OBJECT), TrainConfig(steps=4))
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_nerf_trains_with_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    nerf = methods.load("nerf")
+    losses, step = nerf.losses, Optimizer.step
+
+    def counted(self: Method[Any], *arguments: Any) -> dict[str, Tensor]:
+        seen.append(torch.get_num_threads())
+        return losses(self, *arguments)
+
+    def counted_step(self: Optimizer, *arguments: Any) -> None:
+        seen.append(torch.get_num_threads())
+        step(self, *arguments)
+
+    monkeypatch.setattr(nerf, "losses", counted)
+    monkeypatch.setattr(Optimizer, "step", counted_step)
+    train(nerf(nerf.presets["tiny"], OBJECT), BallBatches(OBJECT), TrainConfig(steps=2))
+    assert seen == [3, 3, 3, 3]
+
+
+def test_a_loss_that_is_no_number_in_a_fused_step_ends_training() -> None:
+    with pytest.raises(InputError, match="steps 0 to 2: the loss became nan"):
+        train(Fused({0, 1, 2}, loss=math.nan), BallBatches(OBJECT), TrainConfig(steps=3))

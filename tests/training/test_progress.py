@@ -1,5 +1,7 @@
 import io
+import logging
 
+import pytest
 from rich.console import Console
 
 from rayloom.training.progress import ProgressDisplay
@@ -42,3 +44,20 @@ def test_on_a_terminal_there_is_a_bar() -> None:
 def test_quiet_says_nothing() -> None:
     assert shown(terminal=False, quiet=True) == ""
     assert shown(terminal=True, quiet=True) == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_the_package_logs_is_shown_while_training_and_not_when_quiet(terminal: bool) -> None:
+    log = logging.getLogger("rayloom")
+    level = log.level
+    for quiet in (False, True):
+        file = io.StringIO()
+        with ProgressDisplay(quiet=quiet, console=Console(file=file, force_terminal=terminal, width=200)):
+            log.info("compiling [all] kernels")
+            log.debug("too much")
+        log.info("later")
+        assert file.getvalue().count("compiling [all] kernels") == (not quiet)
+        assert "later" not in file.getvalue()
+        assert "too much" not in file.getvalue()
+    assert log.level == level
+    assert not log.handlers

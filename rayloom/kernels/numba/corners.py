@@ -7,6 +7,7 @@ whether the corner lies on the far side along x, y and z.
 # Numba infers the types in kernels, and LLVM values have none for Python.
 # ruff: noqa: ANN001, ANN201, ANN401
 
+import functools
 from typing import Any
 
 from llvmlite import ir
@@ -23,7 +24,10 @@ _ZERO = ir.Constant(_FLOATS, [0.0] * TILE)
 
 @intrinsic
 def locate_points(context, x, y, z, at, offset, stride_y, stride_z, mask, resolution, rows, weights):
-    """Fill rows and weights for the points at..at + 16, whose coordinates are cut to [0, 1]."""
+    """Fill rows and weights for the points at..at + 16, whose coordinates are cut to [0, 1].
+
+    A point with a coordinate that is no number gets rows of the grid, and weights of zero.
+    """
     signature = types.void(x, y, z, at, offset, stride_y, stride_z, mask, resolution, rows, weights)
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -31,11 +35,14 @@ def locate_points(context, x, y, z, at, offset, stride_y, stride_z, mask, resolu
             context, builder, signature, values
         )
         offset, stride_y, stride_z, mask = (_splat(builder, v) for v in (offset, stride_y, stride_z, mask))
-        cells = [_cell(builder, load(builder, builder.gep(p, [at]), _FLOATS), resolution) for p in places]
+        points = [load(builder, builder.gep(p, [at]), _FLOATS) for p in places]
+        cells = [_cell(builder, point, resolution) for point in points]
         sides = [
             _sides(builder, cell, s) for (cell, _), s in zip(cells, (None, stride_y, stride_z), strict=True)
         ]
         shares = [(builder.fsub(_ONE, fraction), fraction) for _, fraction in cells]
+        nowhere = functools.reduce(builder.or_, (builder.fcmp_unordered("uno", p, p) for p in points))
+        shares[0] = tuple(builder.select(nowhere, _ZERO, share) for share in shares[0])
         for corner in range(8):
             bx, by, bz = corner & 1, corner >> 1 & 1, corner >> 2 & 1
             row = builder.xor(builder.xor(sides[1][by], sides[2][bz]), sides[0][bx])
@@ -65,13 +72,13 @@ def _sides(builder: Any, cell: Any, stride: Any) -> tuple[Any, Any]:
 
 
 def _min(builder: Any, a: Any, b: Any) -> Any:
-    """The smaller; a NaN in `a` stays."""
-    return builder.select(builder.fcmp_ordered(">", a, b), b, a)
+    """The smaller."""
+    return builder.select(builder.fcmp_ordered("<", a, b), a, b)
 
 
 def _max(builder: Any, a: Any, b: Any) -> Any:
-    """The larger; a NaN in `a` stays."""
-    return builder.select(builder.fcmp_ordered("<", a, b), b, a)
+    """The larger; `b` if `a` is no number, for which a conversion to integers would be undefined."""
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
 def _splat(builder: Any, scalar: Any) -> Any:

@@ -75,14 +75,14 @@ class FusedField:
         delta: float = 3e38,
     ) -> Report:
         """Add the gradient of the mean loss over rays and channels; a ray's code is that of its camera."""
-        arrays = _ray_arrays(rays, background, space.step, jitter)
+        arrays, known = _ray_arrays(rays, background, space.step, jitter)
         target = Target(_view(rgb), f32(delta), f32(1 / max(rgb.numel(), 1)))
         self.grads.sums[:] = 0
         cells, rule, path = _space_arrays(space)
         blocks = min(-(-len(arrays.first) // BLOCK_RAYS), len(self.grads.sums))
         run(train_rays, blocks, arrays, target, cells, rule, path, self._field(), self.grads)
         loss, seen, asked = self.grads.sums.sum(0)
-        return Report(float(loss), int(seen), int(asked))
+        return Report(float(loss), int(seen), int(asked), int((~known).sum()))
 
     def adam_step(self, step: int, rule: AdamRule) -> None:
         """Step `step` (from 1) of Adam on all parameters; leaves the gradients at zero."""
@@ -106,7 +106,7 @@ class FusedField:
         self, rays: Rays, background: Float[Tensor, "rays 3"], space: Space, jitter: Float[Tensor, " rays"]
     ) -> tuple[Float[Tensor, "rays 3"], Float[Tensor, " rays"], Float[Tensor, " rays"]]:
         """Colour over the background, opacity, and expected distance, 0 where nothing was met."""
-        arrays = _ray_arrays(rays, background, space.step, jitter)
+        arrays, _ = _ray_arrays(rays, background, space.step, jitter)
         out = np.zeros((len(arrays.first), 5), np.float32)
         cells, rule, path = _space_arrays(space)
         run(render_rays, -(-len(out) // BLOCK_RAYS), arrays, cells, rule, path, self._field(), out)
@@ -163,11 +163,15 @@ def _new_gradients(threads: int, fused: FusedField) -> Gradients:
     )
 
 
-def _ray_arrays(rays: Rays, background: Tensor, step: StepRule, jitter: Tensor) -> RayArrays:
+def _ray_arrays(
+    rays: Rays, background: Tensor, step: StepRule, jitter: Tensor
+) -> tuple[RayArrays, np.ndarray]:
+    """The rays as kernels take them, and which of them are numbers; the others get no steps."""
+    known = (rays.origins + rays.directions + rays.view_directions).sum(-1).isfinite().numpy()
     first, count = lattice(rays.near, rays.far, step, jitter)
     code = rays.camera_index.long().contiguous().numpy()
     origins, directions, views = (_view(t) for t in (rays.origins, rays.directions, rays.view_directions))
-    return RayArrays(origins, directions, views, first, count, code, _view(background))
+    return RayArrays(origins, directions, views, first, count * known, code, _view(background)), known
 
 
 def _space_arrays(space: Space) -> tuple[Cells, Rule, Path]:

@@ -32,7 +32,7 @@ CHUNK = 256
 def hash_grid(
     points: Float[Tensor, "n 3"], table: Float[Tensor, "rows features"], layout: HashGridLayout
 ) -> Float[Tensor, "n channels"]:
-    """Features at points; differentiable once, to points and table."""
+    """Features at points; differentiable once, to points and table. What is no number is nowhere: zero."""
     return _HashGrid.apply(points, table, layout)
 
 
@@ -57,9 +57,9 @@ class _HashGrid(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_place = np.zeros((len(points), 3), np.float32)
             run(_differentiate, -(-len(points) // CHUNK), place, rows.reshape(-1), levels, grad, grad_place)
-            # Beyond the faces the features are constant.
-            inside = (points >= 0) & (points <= 1)
-            grad_points = torch.from_numpy(grad_place) * inside
+            # Beyond the faces the features are constant, and so they are where a point is no number.
+            inside = (points >= 0) & (points <= 1) & ~points.isnan().any(-1, keepdim=True)
+            grad_points = torch.where(inside, torch.from_numpy(grad_place), 0)
         if ctx.needs_input_grad[1]:
             grad_rows = np.zeros_like(rows)
             run(_scatter, len(levels.resolution), place, grad_rows.reshape(-1), levels, grad)

@@ -16,6 +16,7 @@ import numba
 import numba.extending
 import numpy as np
 from llvmlite import binding
+from numba.core.event import Event, Listener, register
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,3 +88,25 @@ def _note_missing_cache() -> None:
         "no folder for compiled kernels can be written, so they are compiled anew in every process; "
         "set NUMBA_CACHE_DIR to a folder that can"
     )
+
+
+@cache
+def _note_compilation() -> None:
+    logging.getLogger("rayloom").info(
+        "compiling kernels for this processor, which happens once per machine and can take a minute"
+    )
+
+
+class _Compilation(Listener):
+    """Hears when numba compiles, which it does not where the cache on disk has the kernel already."""
+
+    def on_start(self, event: Event) -> None:
+        details: Any = event.data
+        if details["dispatcher"].py_func.__module__.startswith(__package__):
+            _note_compilation()
+
+    def on_end(self, event: Event) -> None:
+        pass
+
+
+register("numba:compile", _Compilation())

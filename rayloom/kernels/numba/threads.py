@@ -4,7 +4,6 @@ Kernels release the GIL, so plain Python threads do. A kernel gets the number of
 counter first, and takes blocks of work from the counter until none is left.
 """
 
-import logging
 import math
 import os
 import queue
@@ -43,9 +42,6 @@ def cpu_quota(root: Path, membership: Path) -> float:
 
 def run(kernel: Callable[..., Any], blocks: int, *arguments: object) -> None:
     """Call kernel(thread, counter, *arguments) on every thread, or on this one alone for one block."""
-    if not getattr(kernel, "signatures", True):
-        name = kernel.__name__.strip("_").replace("_", " ")
-        logging.getLogger("rayloom").info("preparing the kernel %r, which is compiled once per machine", name)
     if blocks > 0:
         _pool().run(kernel, min(blocks, num_threads()), arguments)
 

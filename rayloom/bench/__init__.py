@@ -1,0 +1,1 @@
+"""How fast the engine is, beside what the machine allows: measured in the same run."""

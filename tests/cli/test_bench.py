@@ -1,0 +1,76 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rayloom.bench import timing, training
+from rayloom.bench.rows import Row
+from rayloom.cli.main import run
+from tests.bench.conftest import TINY
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch):
+    """Small problems, and no process that compiles everything anew."""
+    monkeypatch.setattr(timing, "Effort", lambda: TINY)
+    monkeypatch.setattr(training, "startup_rows", lambda device: [Row("kernels ready, cold", 1.0, "s")])
+
+
+def bench(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert run(["bench", *args, "--device", "cpu"]) == 0
+    return capsys.readouterr().out
+
+
+def check(report: dict[str, Any], word: str) -> None:
+    assert set(report) == {"word", "machine", "rows", "curves"}
+    assert report["word"] == word
+    assert {"cpu", "gpu", "device", "threads", "float32_lanes", "torch", "date"} == set(report["machine"])
+    for row in report["rows"]:
+        assert {"name", "value", "unit", "limit", "share", "ratio", "bar", "met", "note"} <= set(row)
+        assert row["value"] is not None or row["note"]
+
+
+def test_all_three_are_measured_kept_and_printed_as_json(
+    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = bench(["--data", str(capture), "--seconds", "0.5", "--out", str(tmp_path), "--json"], capsys)
+    found = json.loads(said)
+    assert list(found) == ["kernels", "train", "render"]
+    for word, report in found.items():
+        check(report, word)
+        assert json.loads((tmp_path / f"bench-{word}-cpu.json").read_text()) == report
+    pictures = {path.name for path in tmp_path.glob("*.png")}
+    assert {
+        "bench-kernels-cpu-shares.png",
+        "bench-train-cpu-threads.png",
+        "bench-render-cpu-frames.png",
+    } <= pictures
+
+
+def test_one_word_is_measured_alone_and_printed_as_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = bench(["kernels", "--out", str(tmp_path), "--quiet"], capsys)
+    assert "hash_grid forward" in said
+    assert "at least 50 %" in said
+    assert [path.name for path in tmp_path.glob("*.json")] == ["bench-kernels-cpu.json"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["kernel"], "bench 'kernel': unknown; expected one of kernels, train, render"),
+        (["train", "--seconds", "0"], "--seconds: is 0.0; expected a positive time"),
+        (["render", "--data", "nowhere/at/all"], "nowhere"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    args: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bench", *args, "--out", str(tmp_path), "--quiet"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert said.err.count("\n") == 1
+    assert words in said.err
