@@ -19,7 +19,7 @@ env: .venv/.installed
 	  $(PYTHON) -m venv --system-site-packages .venv; \
 	else $(PYTHON) -m venv .venv; fi
 	@if [ "$(TORCH)" = cuda ] || $(BIN)/python -c "import torch" 2>/dev/null; then \
-	  grep -v '^torch==' constraints.txt > .venv/constraints.txt; else cp constraints.txt .venv/constraints.txt; fi
+	  grep -v -e '^torch==' -e '^triton==' constraints.txt > .venv/constraints.txt; else cp constraints.txt .venv/constraints.txt; fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .venv/constraints.txt --editable '.[dev,docs]'
 	@touch $@
 

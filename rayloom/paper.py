@@ -25,6 +25,8 @@ class MethodConfig:
     lr: float = 5e-4
     """Learning rate at the start."""
     lr_final: float = 5e-5
-    """Learning rate at the end; between the two it falls exponentially."""
+    """Learning rate at the end, to which it falls exponentially."""
+    lr_hold: float = 0.0
+    """Share of the run before the learning rate begins to fall."""
     lr_warmup: float = 0.0
     """Share of the run over which the learning rate rises from a hundredth."""

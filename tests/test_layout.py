@@ -40,7 +40,7 @@ QUICK_MODULES = [
     *("rayloom.methods", "rayloom.claims", "rayloom.claims.store", "rayloom.training.config"),
     *("rayloom.training.runs", "rayloom.cli", "rayloom.cli.main"),
 ]
-SLOW_PACKAGES = ["torch", "viser", "matplotlib", "numba"]
+SLOW_PACKAGES = ["torch", "viser", "matplotlib", "numba", "triton"]
 
 
 @cache

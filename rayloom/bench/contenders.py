@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rayloom.bench.timing import Effort, median_seconds
-from rayloom.fields.hash_field import MAX_LOG_DENSITY, HashField
+from rayloom.fields.hash_field import HashField
 from rayloom.kernels import hash_grid, march, tiny_mlp, use_reference
 from rayloom.methods.loom import Loom
 from rayloom.rendering.packed import render_packed
@@ -51,11 +51,10 @@ class Speed:
 class TorchNetworks(HashField):
     """The field with its networks in plain torch; the hash grid stays ours."""
 
-    def geometry(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 16"]]:
-        """Density per world unit, and the features that colour is made of."""
-        encoded = hash_grid(self.unit(points), self.table, self.layout)
-        features = tiny_mlp(encoded, list(self.density_mlp), implementation="torch")
-        return self.initial_density * features[:, 0].clamp(max=MAX_LOG_DENSITY).exp(), features
+    def features(self, unit: Float[Tensor, "n 3"]) -> Float[Tensor, "n 16"]:
+        """What the density network makes of places in the unit cube."""
+        encoded = hash_grid(unit, self.table, self.layout)
+        return tiny_mlp(encoded, list(self.density_mlp), implementation="torch")
 
     def color(self, features: Float[Tensor, "n 16"], view: Float[Tensor, "n inputs"]) -> Float[Tensor, "n 3"]:
         """SRGB colour from the features of places and the view of their rays."""

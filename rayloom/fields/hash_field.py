@@ -56,8 +56,23 @@ class HashField(nn.Module):
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 16"]]:
         """Density per world unit, and the features that colour is made of."""
-        features = tiny_mlp(hash_grid(self.unit(points), self.table, self.layout), list(self.density_mlp))
-        return self.initial_density * features[:, 0].clamp(max=MAX_LOG_DENSITY).exp(), features
+        unit = self.unit(points)
+        features = self.features(unit)
+        density = self.initial_density * features[:, 0].clamp(max=MAX_LOG_DENSITY).exp()
+        return density * self.thinning(unit), features
+
+    def features(self, unit: Float[Tensor, "n 3"]) -> Float[Tensor, "n 16"]:
+        """What the density network makes of places in the unit cube."""
+        return tiny_mlp(hash_grid(unit, self.table, self.layout), list(self.density_mlp))
+
+    def thinning(self, unit: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Factor on density by which fog thins outward like 1 / distance where the grid holds all of space.
+
+        What is far away is large: a step there is as long as the distance, and should weigh as much.
+        """
+        if not self.contracted:
+            return torch.ones_like(unit[:, 0])
+        return (2 - (4 * unit - 2).abs().amax(-1)).clamp(max=1)
 
     def color(self, features: Float[Tensor, "n 16"], view: Float[Tensor, "n inputs"]) -> Float[Tensor, "n 3"]:
         """SRGB colour from the features of places and the view of their rays."""

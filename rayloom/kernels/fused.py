@@ -38,6 +38,8 @@ class Report:
     """What one pass over rays did."""
 
     loss: float
+    """The error, and as often as was asked for the mean over rays of `losses.distortion`, in `squeezed` t."""
+    error: float
     """Mean over rays and channels of e², or of delta (2 |e| - delta) where |e| > delta."""
     num_samples: int
     """Samples that were seen: those with a colour and a gradient."""

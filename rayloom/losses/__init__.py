@@ -1,4 +1,6 @@
 """Losses: scalars from renderings."""
 
+from rayloom.losses.distortion import distortion as distortion
+from rayloom.losses.distortion import squeezed as squeezed
 from rayloom.losses.photometric import photometric as photometric
 from rayloom.losses.photometric import squared_error as squared_error

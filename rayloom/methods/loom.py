@@ -8,7 +8,9 @@ Features are looked up in a multiresolution hash grid; one small network turns t
 features, a second one turns these and the direction into colour. Nested occupancy grids say where nothing
 is; rays step over it, and stop where hardly any light is left. The capture decides the rest: an object
 lies in its box and is trained before random backgrounds where its photos have alpha; every other capture
-lives in contracted space, in nested boxes with steps that grow with distance, and must be opaque.
+lives in contracted space, in nested boxes with steps that grow with distance, and must be opaque. It
+begins with long steps, so that many rays see the scene while it is fog, and the distortion loss of
+mip-NeRF 360 gathers the fog to surfaces.
 
 Departs from the paper: 8 levels of 4 features instead of 16 of 2, and smaller tables, both for the caches
 of a CPU; the number of rays follows a budget of samples.
@@ -25,7 +27,7 @@ from rayloom.fields.hash_field import HashField
 from rayloom.geometry.boxes import Box
 from rayloom.kernels import HashGridLayout, StepRule, march
 from rayloom.kernels.fused import AdamRule, Space
-from rayloom.losses import squared_error
+from rayloom.losses import distortion, squared_error, squeezed
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering.packed import render_packed, select, visible
 from rayloom.sampling.occupancy import OccupancyGrid
@@ -44,17 +46,19 @@ class LoomConfig(MethodConfig):
     """Rays rendered at once outside of training; changes memory, not the result."""
     lr: float = 2e-2
     """Learning rate at the start."""
-    lr_final: float = 3e-4
-    """Learning rate at the end; between the two it falls exponentially."""
+    lr_final: float = 1e-3
+    """Learning rate at the end, to which it falls exponentially."""
+    lr_hold: float = 0.8
+    """Share of the run before the learning rate begins to fall."""
     samples_per_step: int = 1 << 15
-    """Visible samples that a step should see."""
+    """Visible samples that an optimisation step should see; twice as many where there is no end."""
     num_levels: int = 8
     """Levels of the hash grid, of 4 features each."""
-    log2_rows: int = 15
-    """Rows of one level's table, as a power of two; four times as many where it holds all of space."""
+    log2_rows: int = 16
+    """Rows of one level's table, as a power of two; twice as many where it holds all of space."""
     coarsest: int = 16
     """Cells per axis of the coarsest level."""
-    finest: int = 1024
+    finest: int = 512
     """Cells of the finest level from one side of the box to the other."""
     initial_density: float = 1.0
     """Density everywhere before training, per world unit; thick fog would hide what is behind it."""
@@ -64,8 +68,16 @@ class LoomConfig(MethodConfig):
     """Nested occupancy boxes where there is no end, each twice as large as the one before."""
     steps_per_side: int = 192
     """Steps from one side of an object's box to the other."""
-    steps_per_fold: int = 64
+    steps_per_fold: int = 192
     """Steps in which the distance grows e-fold where there is no end; also from side to side of the box."""
+    first_steps_per_fold: int = 12
+    """The same when training begins."""
+    coarse_share: float = 0.6
+    """Share of the run over which steps grow finer from the one to the other."""
+    distortion: float = 0.03
+    """Weight of the loss that gathers the light of a ray: it clears fog, which no ray can step over."""
+    occupied_depth: float = 0.05
+    """Optical depth of one step from which a cell counts as occupied."""
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""
     survey_steps: tuple[int, ...] = (16, 32, 64, 96, 128, 192, 256)
@@ -87,17 +99,10 @@ class Loom(Method[LoomConfig]):
     )
     presets = {
         "default": LoomConfig(),
-        "quality": LoomConfig(log2_rows=18, finest=2048, steps_per_side=512, steps_per_fold=256),
-        "tiny": LoomConfig(
-            log2_rows=12,
-            finest=128,
-            grid_resolution=64,
-            num_cascades=4,
-            steps_per_side=96,
-            steps_per_fold=32,
-            samples_per_step=1 << 13,
-        ),
-    }
+        "quality": LoomConfig(log2_rows=19, finest=2048, steps_per_side=512, steps_per_fold=512),
+        "tiny": LoomConfig(log2_rows=12, finest=128, grid_resolution=64, num_cascades=4, steps_per_side=96,
+                           steps_per_fold=32, samples_per_step=1 << 13),
+    }  # fmt: skip
 
     def __init__(self, config: LoomConfig, scene: SceneInfo) -> None:
         super().__init__(config, scene)
@@ -105,14 +110,10 @@ class Loom(Method[LoomConfig]):
         corners = (scene.box_low, scene.box_high) if self.bounded else ((-1.0,) * 3, (1.0,) * 3)
         box = Box(*map(torch.tensor, corners))
         codes = scene.num_images if config.appearance else 0
-        start, contracted = config.initial_density, not self.bounded
-        self.field = HashField(
-            self.layout(), box, contracted=contracted, num_codes=codes, initial_density=start
-        )
+        opened, fill = not self.bounded, config.initial_density
+        self.field = HashField(self.layout(), box, contracted=opened, num_codes=codes, initial_density=fill)
         self.grid = OccupancyGrid(box, 1 if self.bounded else config.num_cascades, config.grid_resolution)
-        side = float((box.high - box.low).min())
-        closed, opened = StepRule(side / config.steps_per_side), 1 / config.steps_per_fold
-        self.steps = closed if self.bounded else StepRule(side * opened, growth=opened)
+        self.steps = self.finest_steps = self.step_rule(fraction=1.0)
         self.num_rays = config.rays_per_step
 
     def layout(self) -> HashGridLayout:
@@ -120,29 +121,31 @@ class Loom(Method[LoomConfig]):
         c = self.config
         if self.bounded:
             return HashGridLayout(c.num_levels, 4, c.log2_rows, c.coarsest, c.finest)
-        return HashGridLayout(c.num_levels, 4, c.log2_rows + 2, c.coarsest, 2 * c.finest)
+        return HashGridLayout(c.num_levels, 4, c.log2_rows + 1, c.coarsest, 2 * c.finest)
+
+    def step_rule(self, fraction: float) -> StepRule:
+        """How rays step at this share of the run; always as finely in a box that has an end."""
+        c, box = self.config, self.field.box
+        side = float((box.high - box.low).min())
+        if self.bounded:
+            return StepRule(side / c.steps_per_side)
+        finer = min(fraction / c.coarse_share, 1.0) if c.coarse_share > 0 else 1.0
+        per_fold = c.first_steps_per_fold * (c.steps_per_fold / c.first_steps_per_fold) ** finer
+        return StepRule(side / per_fold, growth=1 / per_fold)
+
+    def before_step(self, progress: Progress) -> None:
+        """Choose the steps."""
+        self.steps = self.step_rule(progress.fraction)
 
     @property
     def space(self) -> Space:
         """Where rays may meet matter, and how they step."""
         return Space(self.grid.occupancy, self.steps)
 
-    @torch.no_grad()
     def prepare(self) -> None:
-        """Compile the fused kernels on a ray that meets nothing, so that no parameter moves."""
-        field = self.field.fused()
-        if field is None:
-            return
-        away, nothing = torch.tensor([[1e6, 0.0, 0.0]]), torch.zeros(1)
-        ahead = torch.tensor([[1.0, 0.0, 0.0]])
-        nobody = torch.zeros(1, dtype=torch.int64)
-        ray = Rays(
-            away, ahead, ahead, nothing, nothing, nothing, nobody, nothing[:, None].expand(1, 2), nothing
-        )
-        field.accumulate(ray, away, away, self.space, nothing)
-        field.adam_step(1, AdamRule(self.config.lr, BETAS, EPS))
-        field.render(ray, away, self.space, nothing)
-        field.density_at(away, self.space)
+        """Compile the fused kernels."""
+        if (field := self.field.fused()) is not None:
+            field.compile(self.space)
 
     def render(self, rays: Rays) -> Rendering:
         """March, drop what is hidden, shade, composite."""
@@ -157,15 +160,9 @@ class Loom(Method[LoomConfig]):
         """Steps in occupied cells that at least a thousandth of the light reaches."""
         space, jitter = self.space, self.jitter(rays)
         samples = march(
-            rays.origins,
-            rays.directions,
-            rays.near,
-            rays.far,
-            space.occupancy,
-            space.step,
-            jitter,
+            rays.origins, rays.directions, rays.near, rays.far, space.occupancy, space.step, jitter,
             limit=space.limit,
-        )
+        )  # fmt: skip
         density, _ = self.field.geometry(rays.at_samples(samples))
         return select(samples, visible(density, samples, space.stop))
 
@@ -188,7 +185,11 @@ class Loom(Method[LoomConfig]):
         """Squared error, over the background that was rendered."""
         truth = batch.over(self.background, rendering.background)
         self.follow_budget(len(rendering.weights) / len(truth))
-        return {"photometric": squared_error(rendering.rgb, truth)}
+        samples = rendering.intervals
+        assert isinstance(samples, PackedSamples), "as `render` makes them"
+        spread = distortion(rendering.weights, squeezed(samples.starts), squeezed(samples.ends), samples)
+        terms = {"photometric": squared_error(rendering.rgb, truth)}
+        return terms | {"distortion": self.config.distortion * spread}
 
     def fused_step(self, batch: Batch, progress: Progress, lr_scale: float) -> StepReport | None:
         """The same step without keeping anything between march and gradient."""
@@ -197,14 +198,15 @@ class Loom(Method[LoomConfig]):
             return None
         background = self.background_of(batch.rays)
         truth = batch.over(self.background, background)
-        report = field.accumulate(batch.rays, truth, background, self.space, self.jitter(batch.rays))
+        jitter, spread = self.jitter(batch.rays), self.config.distortion
+        report = field.accumulate(batch.rays, truth, background, self.space, jitter, distortion=spread)
         field.adam_step(progress.step + 1, AdamRule(self.config.lr * lr_scale, BETAS, EPS))
         self.follow_budget(report.num_samples / len(truth))
-        return StepReport(report.loss, report.loss, report.num_samples)
+        return StepReport(report.loss, report.error, report.num_samples)
 
     def follow_budget(self, samples_per_ray: float) -> None:
         """Choose the next step's rays so that they see `samples_per_step` samples; at most twice as many."""
-        wanted = self.config.samples_per_step / max(samples_per_ray, 1.0)
+        wanted = self.config.samples_per_step * (1 if self.bounded else 2) / max(samples_per_ray, 1.0)
         self.num_rays = int(min(max(wanted, 256), 2 * self.num_rays, 1 << 15))
 
     def rays_per_step(self) -> int:
@@ -213,15 +215,13 @@ class Loom(Method[LoomConfig]):
 
     def after_step(self, progress: Progress) -> bool:
         """Look again at what is empty: everywhere in the first steps, later at a part."""
-        done = progress.step + 1
-        width, threshold = self.steps.smallest, 0.01
-        if done in self.config.survey_steps:
-            self.grid.survey(self.quick_density, width, decay=0.6, threshold=threshold)
-        elif done % self.config.survey_steps[-1] == 0:
-            self.grid.survey(self.quick_density, width, decay=0.8, threshold=threshold)
-        elif done > self.config.survey_steps[-1] and done % self.config.grid_update_steps == 0:
-            cells = self.config.cells_per_update
-            self.grid.update(self.quick_density, width, num_cells=cells, decay=0.95, threshold=threshold)
+        c, done, width = self.config, progress.step + 1, self.finest_steps.smallest
+        if done in c.survey_steps or done % c.survey_steps[-1] == 0:
+            decay = 0.6 if done in c.survey_steps else 0.8
+            self.grid.survey(self.quick_density, width, decay=decay, threshold=c.occupied_depth)
+        elif done > c.survey_steps[-1] and done % c.grid_update_steps == 0:
+            cells, depth = c.cells_per_update, c.occupied_depth
+            self.grid.update(self.quick_density, width, num_cells=cells, decay=0.95, threshold=depth)
         return False
 
     def density(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rayloom.kernels import composite_packed, packed_weights
+from rayloom.kernels import composite_packed, packed_weights, prefix_sum
 from rayloom.types import PackedSamples, Rendering
 
 
@@ -14,11 +14,7 @@ def visible(
 ) -> Bool[Tensor, " samples"]:
     """Which samples at least this share of the light gets through to."""
     weights = packed_weights(density * samples.widths, samples.ray_index, samples.num_rays).double()
-    before = weights.cumsum(0) - weights
-    rays = torch.arange(samples.num_rays, device=weights.device)
-    first = torch.searchsorted(samples.ray_index, rays).clamp(max=max(len(before) - 1, 0))
-    behind = before - before[first][samples.ray_index] if len(before) else before
-    return 1 - behind > min_transmittance
+    return 1 - prefix_sum(weights, samples.ray_index, samples.num_rays) > min_transmittance
 
 
 def select(samples: PackedSamples, kept: Bool[Tensor, " samples"]) -> PackedSamples:

@@ -5,9 +5,10 @@ import math
 from rayloom.paper import MethodConfig
 
 
-def exponential(fraction: float, start: float, end: float) -> float:
-    """A value that falls by the same factor in equal times, from `start` at 0 to `end` at 1."""
-    return start * (end / start) ** min(fraction, 1.0)
+def exponential(fraction: float, start: float, end: float, hold: float = 0.0) -> float:
+    """A value that stays at `start` up to `hold` < 1, then falls to `end` as much in equal times."""
+    fallen = min(max(fraction - hold, 0.0) / (1.0 - hold), 1.0)
+    return start * (end / start) ** fallen
 
 
 def warmup(fraction: float, share: float, smallest: float = 0.01) -> float:
@@ -22,4 +23,5 @@ def warmup(fraction: float, share: float, smallest: float = 0.01) -> float:
 
 def lr_scale(config: MethodConfig, fraction: float) -> float:
     """What every parameter group's own rate is multiplied by: 1 at the start, less any warm-up."""
-    return warmup(fraction, config.lr_warmup) * exponential(fraction, config.lr, config.lr_final) / config.lr
+    curve = exponential(fraction, config.lr, config.lr_final, config.lr_hold)
+    return warmup(fraction, config.lr_warmup) * curve / config.lr

@@ -35,6 +35,17 @@ def test_before_training_density_is_what_was_asked():
     torch.testing.assert_close(density, torch.full((10,), 0.3))
 
 
+def test_fog_over_all_of_space_thins_with_distance_and_blocks_as_much_in_every_fold():
+    made = field(contracted=True, initial_density=0.3)
+    torch.nn.init.zeros_(made.table)
+    distance = torch.tensor([0.0, 0.9, 2.0, 4.0, 30.0])
+    points = torch.tensor([0.0, 0.0, 1.5]) + distance[:, None] * torch.tensor(
+        [0.2, -1.0, 0.5]
+    ) * torch.tensor([1.0, 2.0, 1.5])
+    density, _ = made.geometry(points)
+    torch.testing.assert_close(density, 0.3 / distance.clamp(min=1), rtol=1e-4, atol=0)
+
+
 def test_an_unknown_image_has_the_mean_of_all_codes():
     made = field(num_codes=3)
     assert made.codes is not None

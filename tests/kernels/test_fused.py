@@ -22,7 +22,8 @@ from rayloom.kernels.fused import AdamRule, Report, Space, fused_field
 from rayloom.kernels.numba import fused_field as chunks
 from rayloom.kernels.numba.fused import FusedField
 from rayloom.kernels.occupancy import occupancy_bits
-from rayloom.types import Rays
+from rayloom.losses import distortion, squeezed
+from rayloom.types import PackedSamples, Rays
 
 BOX = ((0.1, 0.0, -0.1), (1.0, 1.25, 0.75))
 THINNESS = 0.7
@@ -51,8 +52,8 @@ class Scene:
         assert field is not None
         return field
 
-    def composed(self, dtype: torch.dtype) -> tuple[list[Tensor], tuple[Tensor, ...], int]:
-        """Leaves, (rgb, opacity, depth), and the number of samples, by the references.
+    def composed(self, dtype: torch.dtype) -> tuple[list[Tensor], tuple[Tensor, ...], PackedSamples]:
+        """Leaves, (rgb, opacity, depth, weights), and the samples, by the references.
 
         The steps alone are those of the fast `march`, so that no sample at a wall is taken on one side only.
         """
@@ -68,16 +69,19 @@ class Scene:
             samples = samples.map(lambda t: t.to(dtype) if t.is_floating_point() else t)
             points = rays.origins[index] + samples.midpoints[:, None] * rays.directions[index]
             place = (points - points.new_tensor(BOX[0])) / points.new_tensor(BOX[1])
+            distance = place.abs().amax(-1)
             place = (contract(place, "linf") + 2) / 4 if self.contracted else (place + 1) / 2
             features = tiny_mlp(hash_grid(place, table, LAYOUT), [w1, w2])
             density = THINNESS * features[:, 0].clamp(max=chunks.MAX_LOG_DENSITY).exp()
+            if self.contracted:
+                density = density / distance.clamp(min=1)
             view = [spherical_harmonics(rays.view_directions.to(dtype))[index]]
             if codes:
                 known = (rays.camera_index >= 0)[:, None]
                 view += [torch.where(known, codes[0][rays.camera_index], codes[0].mean(0))[index]]
             color = tiny_mlp(torch.cat([features, *view], dim=-1), [w3, w4, w5]).sigmoid()
             out = composite_packed(density, color, samples, self.background.to(dtype))
-        return leaves, out[:3], len(index)
+        return leaves, out, samples
 
 
 def make(
@@ -141,22 +145,26 @@ def test_fused_image_is_the_composed_image(contracted, codes):
     scene.rays.camera_index[::3] = -1
     _, expected, _ = scene.composed(torch.float64)
     found = scene.fused().render(scene.rays, scene.background, scene.space, scene.jitter)
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(found, expected[:3], strict=True):
         torch.testing.assert_close(one.double(), other.detach(), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("contracted", [False, True])
 @pytest.mark.parametrize("codes", [False, True])
-@pytest.mark.parametrize("delta", [3e38, 0.3])
-def test_fused_gradients_are_the_composed_gradients(contracted, codes, delta):
+@pytest.mark.parametrize(("delta", "spread"), [(3e38, 0.0), (0.3, 0.0), (3e38, 0.7)])
+def test_fused_gradients_are_the_composed_gradients(contracted, codes, delta, spread):
     scene = decided(make(contracted=contracted, codes=codes))
-    leaves, (rgb, _, _), num_samples = scene.composed(torch.float64)
+    leaves, (rgb, _, _, weights), samples = scene.composed(torch.float64)
     error = (rgb - scene.rgb).abs()
-    loss = torch.where(error <= delta, error.square(), delta * (2 * error - delta)).mean()
+    photometric = torch.where(error <= delta, error.square(), delta * (2 * error - delta)).mean()
+    loss = photometric + spread * distortion(
+        weights, squeezed(samples.starts), squeezed(samples.ends), samples
+    )
     expected = torch.autograd.grad(loss, leaves)
-    report, found = accumulate(scene, delta=delta)
+    report, found = accumulate(scene, delta=delta, distortion=spread)
+    assert report.error == pytest.approx(photometric.item(), rel=1e-5)
     assert report.loss == pytest.approx(loss.item(), rel=1e-5)
-    assert report.num_samples == num_samples
+    assert report.num_samples == len(samples.starts)
     assert_gradients_agree(found, [grad.double() for grad in expected])
 
 
@@ -199,8 +207,8 @@ def test_the_limit_bounds_the_samples_of_a_ray():
     scene = make(share=1.0)
     scene = replace(scene, space=replace(scene.space, limit=19))
     report, _ = accumulate(scene)
-    _, _, num_samples = scene.composed(torch.float32)
-    assert report.num_asked == num_samples
+    _, _, samples = scene.composed(torch.float32)
+    assert report.num_asked == len(samples.starts)
 
 
 @pytest.mark.parametrize("rays", [0, 50])
@@ -238,8 +246,10 @@ def test_density_at_points_is_that_of_the_field(contracted):
     table, w1, w2, *_ = scene.params
     points = torch.randn(333, 3) * 2
     place = (points - torch.tensor(BOX[0])) / torch.tensor(BOX[1])
+    distance = place.abs().amax(-1).clamp(min=1) if contracted else 1
     place = (contract(place, "linf") + 2) / 4 if contracted else (place + 1) / 2
-    expected = tiny_mlp(hash_grid(place, table, LAYOUT), [w1, w2])[:, 0].clamp(max=12).exp() * THINNESS
+    density = tiny_mlp(hash_grid(place, table, LAYOUT), [w1, w2])[:, 0].clamp(max=12).exp() * THINNESS
+    expected = density / distance
     found = scene.fused().density_at(points, scene.space)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rayloom
-from rayloom.kernels import HashGridLayout, dispatch, hash_grid, packed_weights, segment_sum, tiny_mlp
+from rayloom.kernels import HashGridLayout, hash_grid, packed_weights, segment_sum
 from rayloom.kernels.numba import elementary, threads
 from rayloom.kernels.numba.jit import host_lanes, kernel
 from rayloom.kernels.numba.products import tile_product
@@ -248,26 +248,10 @@ def test_infinitely_far_points_take_the_value_of_the_nearest_face(far):
     torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-5)
 
 
-def test_the_reference_is_used_where_it_is_asked_for_or_needed():
-    x, weight = torch.zeros(1, 2), torch.zeros(3, 2)
-    assert dispatch.faster(tiny_mlp, "auto", x) is not None
-    assert dispatch.faster(tiny_mlp, "torch", x) is None
-    assert dispatch.faster(tiny_mlp, "auto", x.double()) is None
-    with dispatch.use_reference():
-        assert dispatch.faster(tiny_mlp, "auto", x, weight) is None
-    with pytest.raises(AssertionError, match="no numba version"):
-        dispatch.faster(tiny_mlp, "numba", x.double())
-
-
 def stdout_of(code: str, **environment: str) -> str:
     """What a new process prints that runs the code, and fails if it does."""
     command, variables = [sys.executable, "-c", code], os.environ | environment
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout
-
-
-def test_importing_the_kernels_does_not_import_numba():
-    code = "import sys, rayloom.kernels; sys.exit('numba' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 WITHOUT_NUMBA = "import sys; sys.modules['numba'] = sys.modules['llvmlite'] = None\n"

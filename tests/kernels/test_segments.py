@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rayloom.kernels.segments import composite_packed, packed_weights, segment_sum
+from rayloom.kernels.segments import composite_packed, packed_weights, prefix_sum, segment_sum
 from rayloom.types import PackedSamples
 
 COUNTS = st.lists(st.integers(0, 9), max_size=12)
@@ -26,6 +26,16 @@ def test_weights_follow_the_definition_ray_by_ray(counts, scale):
         )
         expected = torch.cat([expected, transmittance * (1 - torch.exp(-own))])
     torch.testing.assert_close(packed_weights(depth, index, len(counts)), expected)
+
+
+@settings(max_examples=20)
+@given(COUNTS)
+def test_prefix_sums_begin_anew_on_every_ray(counts):
+    index = packed(counts)
+    values = torch.randn(len(index), dtype=torch.float64)
+    rays = [values[index == ray] for ray in range(len(counts))]
+    expected = torch.cat([values[:0], *(own.cumsum(0) - own for own in rays)])
+    torch.testing.assert_close(prefix_sum(values, index, len(counts)), expected)
 
 
 @settings(max_examples=20)

@@ -55,6 +55,40 @@ def test_the_fused_picture_is_the_composed_picture(scene, appearance):
     torch.testing.assert_close(fused.depth.reshape(64), composed.depth, atol=2e-2, rtol=1e-3)
 
 
+def test_steps_grow_finer_where_there_is_no_end_and_are_even_in_an_objects_box():
+    method = loom(OPEN, first_steps_per_fold=4, steps_per_fold=64, coarse_share=0.5)
+    per_fold = [1 / method.step_rule(fraction).growth for fraction in (0.0, 0.25, 0.5, 1.0)]
+    assert per_fold == pytest.approx([4, 16, 64, 64])
+    # From side to side of the box, 2 wide, there are as many.
+    assert method.step_rule(0.25).smallest == pytest.approx(2 / 16)
+    method.before_step(Progress(0, 0.25))
+    assert method.space.step == method.step_rule(0.25)
+    assert loom(OPEN).space.step == loom(OPEN).step_rule(1.0), "a scene that is opened has its finest steps"
+    box = loom(OBJECT, steps_per_side=50)
+    assert box.step_rule(0.0) == box.step_rule(1.0)
+    assert box.step_rule(0.0).smallest == pytest.approx(1.1 / 50)
+
+
+@pytest.mark.parametrize("scene", [OBJECT, OPEN], ids=["object", "unbounded"])
+def test_fused_and_composed_steps_ask_for_the_same_loss(scene):
+    method = loom(scene, distortion=0.5).train()
+    rays = rays_towards_the_middle(200)
+    batch = Batch(rays, rgb=torch.rand(200, 3), alpha=torch.ones(200))
+    torch.manual_seed(0)
+    rendering = method.render(rays)
+    composed = sum(method.losses(rendering, batch, Progress(0, 0.0)).values()).item()
+    before = [parameter.detach().clone() for parameter in method.parameters()]
+    losses = []
+    for _ in range(20):
+        report = method.fused_step(batch, Progress(0, 0.0), 1e-12)
+        assert report is not None
+        losses.append(float(report.loss))
+    assert all(torch.equal(one, other) for one, other in zip(before, method.parameters(), strict=True))
+    # Steps and backgrounds are random in both.
+    assert composed == pytest.approx(sum(losses) / 20, rel=0.2)
+    assert float(report.loss) > float(report.squared_error)
+
+
 def test_a_fused_step_lowers_the_loss_it_reports():
     method = loom(OBJECT).train()
     batch = Batch(rays_towards_the_middle(256), rgb=torch.full((256, 3), 0.2), alpha=torch.ones(256))

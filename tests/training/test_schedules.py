@@ -18,6 +18,15 @@ def test_the_curve_joins_its_ends_and_its_middle_is_their_geometric_mean(
     assert min(start, end) * 0.999 <= exponential(fraction, start, end) <= max(start, end) * 1.001
 
 
+@given(rates, rates, st.floats(0.0, 0.99), st.floats(0.0, 1.0))
+def test_a_held_curve_is_the_curve_that_begins_later(
+    start: float, end: float, hold: float, share: float
+) -> None:
+    assert exponential(hold * share, start, end, hold) == start
+    later = exponential(hold + (1 - hold) * share, start, end, hold)
+    assert later == pytest.approx(exponential(share, start, end))
+
+
 @given(st.floats(0.01, 1.0), st.floats(0.0, 1.0))
 def test_warmup_rises_from_a_hundredth_to_one(share: float, fraction: float) -> None:
     assert warmup(0.0, share) == pytest.approx(0.01)
@@ -30,3 +39,4 @@ def test_the_scale_is_relative_to_the_first_rate() -> None:
     assert lr_scale(config, 0.0) == pytest.approx(0.01)
     assert lr_scale(config, 0.5) == pytest.approx(0.1)
     assert lr_scale(config, 1.0) == pytest.approx(0.01)
+    assert lr_scale(MethodConfig(lr=0.1, lr_final=0.001, lr_hold=0.5), 0.75) == pytest.approx(0.1)

@@ -73,16 +73,18 @@ class FusedField:
         jitter: Float[Tensor, " rays"],
         *,
         delta: float = 3e38,
+        distortion: float = 0.0,
     ) -> Report:
-        """Add the gradient of the mean loss over rays and channels; a ray's code is that of its camera."""
+        """Add the gradient of the loss of a `Report`; a ray's code is that of its camera."""
         arrays, known = _ray_arrays(rays, background, space.step, jitter)
-        target = Target(_view(rgb), f32(delta), f32(1 / max(rgb.numel(), 1)))
+        share = 1 / max(rgb.numel(), 1)
+        target = Target(_view(rgb), f32(delta), f32(share), f32(3 * share * distortion))
         self.grads.sums[:] = 0
         cells, rule, path = _space_arrays(space)
         blocks = min(-(-len(arrays.first) // BLOCK_RAYS), len(self.grads.sums))
         run(train_rays, blocks, arrays, target, cells, rule, path, self._field(), self.grads)
-        loss, seen, asked = self.grads.sums.sum(0)
-        return Report(float(loss), int(seen), int(asked), int((~known).sum()))
+        error, distorted, seen, asked = self.grads.sums.sum(0)
+        return Report(float(error + distorted), float(error), int(seen), int(asked), int((~known).sum()))
 
     def adam_step(self, step: int, rule: AdamRule) -> None:
         """Step `step` (from 1) of Adam on all parameters; leaves the gradients at zero."""
@@ -96,6 +98,20 @@ class FusedField:
             adam_step(self.codes, self.moments[-1], self.grads.codes, step, numbers, clear=True)
         self.grads.density[:] = 0
         self.grads.color[:] = 0
+
+    def compile(self, space: Space) -> None:
+        """Compile every kernel of this class, on a ray that meets nothing, so that no parameter moves."""
+        far_away, ahead, zero = (
+            torch.tensor([[1e6, 0.0, 0.0]]),
+            torch.tensor([[1.0, 0.0, 0.0]]),
+            torch.zeros(1),
+        )
+        nobody = torch.zeros(1, dtype=torch.int64)
+        ray = Rays(far_away, ahead, ahead, zero, zero, zero, nobody, torch.zeros(1, 2), zero)
+        self.accumulate(ray, far_away, far_away, space, zero)
+        self.adam_step(1, AdamRule(0.0))
+        self.render(ray, far_away, space, zero)
+        self.density_at(far_away, space)
 
     def gradients(self) -> list[Tensor]:
         """The gradients that wait for Adam: table, density weights, colour weights, codes."""
@@ -159,7 +175,7 @@ def _new_gradients(threads: int, fused: FusedField) -> Gradients:
         aligned_zeros(threads * fused.density.offsets[-1]).reshape(threads, -1),
         aligned_zeros(threads * fused.color.offsets[-1]).reshape(threads, -1),
         np.zeros((threads, *fused.codes.shape), np.float32),
-        np.zeros((threads, 3)),
+        np.zeros((threads, 4)),
     )
 
 

@@ -1,6 +1,6 @@
 """The field of the fused kernels: a hash grid, a density network and a colour network, tile by tile.
 
-    features  = density_network(hash_grid(place))          density = thinness * exp(features[0])
+    features  = density_network(hash_grid(place))          density = thinness * exp(features[0]) * thinning
     rgb       = sigmoid(color_network(features, harmonics(direction), code))
 
 A chunk holds the samples of some hundred rays. Each sample has one row of activations,
@@ -142,9 +142,16 @@ def density_tile(field, chunk, at, count):
     forward_tile(field.density, chunk.activations, at * stride, stride)
     raw = field.density.columns[-1]
     for i in range(at, at + TILE):
-        chunk.density[i] = field.thinness * exp(
-            min(chunk.activations[i * stride + raw], f32(MAX_LOG_DENSITY))
-        )
+        grown = exp(min(chunk.activations[i * stride + raw], f32(MAX_LOG_DENSITY)))
+        chunk.density[i] = field.thinness * thinning(chunk, i, field.contracted) * grown
+
+
+@inner
+def thinning(chunk, sample, contracted):
+    """1 / max(1, distance) where the grid holds all of space; the cube has 2 - 1 / distance as distance."""
+    x, y, z = chunk.x[sample] - f32(0.5), chunk.y[sample] - f32(0.5), chunk.z[sample] - f32(0.5)
+    norm = f32(4) * max(abs(x), abs(y), abs(z))
+    return min(f32(2) - norm, f32(1)) if contracted else f32(1)
 
 
 @inner

@@ -38,7 +38,7 @@ class Gradients(NamedTuple):
     color: np.ndarray
     codes: np.ndarray
     sums: np.ndarray
-    """Loss, visible samples, samples whose density was asked."""
+    """Squared error, distortion, visible samples, samples whose density was asked."""
 
 
 class Target(NamedTuple):
@@ -48,6 +48,8 @@ class Target(NamedTuple):
     delta: np.float32
     scale: np.float32
     """Weight of a channel of a ray in the loss."""
+    distortion: np.float32
+    """Weight of a ray's distortion in the loss."""
 
 
 class Backward(NamedTuple):
@@ -57,6 +59,8 @@ class Backward(NamedTuple):
     """Gradient of the raw colours, a row of padded outputs for each sample of the chunk."""
     density_slopes: np.ndarray
     """Gradient of the raw densities."""
+    weight_slopes: np.ndarray
+    """Gradient of the weights by way of the distortion."""
     color_room: np.ndarray
     """Room for the colour network, beginning with the gradient of a tile's outputs."""
     density_room: np.ndarray
@@ -77,7 +81,7 @@ def train_rays(thread, counter, rays, target, cells, rule, path, field, grads):
             if slot == MAX_RAYS or chunk.begin[slot] >= FULL:
                 _learn(thread, slot, rays, target, field, chunk, work, grads)
                 slot = 0
-            grads.sums[thread, 2] += trace(index, slot, rays, cells, rule, path, field, chunk)
+            grads.sums[thread, 3] += trace(index, slot, rays, cells, rule, path, field, chunk)
             slot += 1
     _learn(thread, slot, rays, target, field, chunk, work, grads)
 
@@ -87,8 +91,9 @@ def _new_backward(field, path):
     room, outputs = FULL + path.limit + 2 * TILE, field.color.widths[-1]
     color, density = 2 * TILE * field.color.widths.max(), 2 * TILE * field.density.widths.max()
     return Backward(
-        aligned_zeros(room * outputs), aligned_zeros(room), aligned_zeros(color), aligned_zeros(density)
-    )
+        aligned_zeros(room * outputs), aligned_zeros(room), aligned_zeros(room), aligned_zeros(color),
+        aligned_zeros(density),
+    )  # fmt: skip
 
 
 @inner
@@ -97,8 +102,9 @@ def _learn(thread, num_rays, rays, target, field, chunk, work, grads):
     samples = chunk.begin[num_rays]
     color_chunk(field, chunk, samples)
     for slot in range(num_rays):
+        grads.sums[thread, 1] += _distort(chunk.begin[slot], chunk.begin[slot + 1], target, chunk, work)
         grads.sums[thread, 0] += _compare(slot, rays, target, field, chunk, work)
-    grads.sums[thread, 1] += samples
+    grads.sums[thread, 2] += samples
     outputs = field.color.widths[-1]
     # The last tile may reach over the last sample, into rows of an earlier chunk.
     work.color_slopes[samples * outputs : (samples + TILE) * outputs] = 0
@@ -124,7 +130,7 @@ def _compare(slot, rays, target, field, chunk, work):
     for channel in range(3):
         behind += left * rays.background[ray, channel] * slopes[channel]
     for i in range(end - 1, begin - 1, -1):
-        seen = f32(0)
+        seen = work.weight_slopes[i]
         for channel in range(3):
             rgb = chunk.activations[i * stride + column + channel]
             seen += rgb * slopes[channel]
@@ -137,6 +143,40 @@ def _compare(slot, rays, target, field, chunk, work):
         work.density_slopes[i] = slope if free else f32(0)
         behind += chunk.weights[i] * seen
     return loss_r + loss_g + loss_b
+
+
+@inner
+def _distort(begin, end, target, chunk, work):
+    """Distortion of a ray in squeezed distance, and its gradient with respect to the weights.
+
+    As `losses.distortion`: sums over what lies before a sample give the sum over all pairs.
+    """
+    if target.distortion == f32(0):
+        work.weight_slopes[begin:end] = 0
+        return f32(0)
+    light, moment = f32(0), f32(0)
+    for i in range(begin, end):
+        low, high = _squeezed(chunk.starts[i]), _squeezed(chunk.ends[i])
+        light += chunk.weights[i]
+        moment += chunk.weights[i] * f32(0.5) * (low + high)
+    light_before, moment_before, spread = f32(0), f32(0), f32(0)
+    for i in range(begin, end):
+        low, high = _squeezed(chunk.starts[i]), _squeezed(chunk.ends[i])
+        weight, place = chunk.weights[i], f32(0.5) * (low + high)
+        before = place * light_before - moment_before
+        light_before += weight
+        moment_before += weight * place
+        behind = (moment - moment_before) - place * (light - light_before)
+        own = weight * (high - low) * f32(1 / 3)
+        spread += weight * (f32(2) * before + own)
+        work.weight_slopes[i] = f32(2) * target.distortion * (before + behind + own)
+    return spread * target.distortion
+
+
+@inner
+def _squeezed(t):
+    """Distance in [0, 1), as `losses.squeezed`."""
+    return t / (f32(1) + t)
 
 
 @inner

@@ -1,0 +1,1 @@
+"""The kernels for CUDA devices, compiled by Triton."""
