@@ -45,7 +45,7 @@ slow: env
 	$(BIN)/python -m pytest -m slow
 
 bench: env
-	$(BIN)/python benchmarks/captures.py --seconds $(SECONDS)
+	$(BIN)/python benchmarks/captures.py
 	$(BIN)/rayloom bench --out benchmarks/results
 
 claims: env

@@ -12,6 +12,7 @@ Usage:
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -31,6 +32,7 @@ from rayloom.metrics.images import psnr
 PROJECT = Path(__file__).resolve().parents[1]
 CAPTURES: dict[str, tuple[str, ...]] = {
     "blender_chair_400": (),
+    "blender_chair_800": (),
     "tiny_chair_100": (),
     "fox": ("--scale", "2"),
     "llff_fern": (),
@@ -69,7 +71,7 @@ def measure(data: Path, method: str, seconds: float, options: tuple[str, ...], r
     return (
         facts
         | {name: run[name] for name in kept}
-        | {"method": method}
+        | {"method": method, "asked_seconds": seconds}
         | scores
         | {"pixels_per_view": PIXELS_PER_VIEW if method in SAMPLED else None, "psnr_over_seconds": curve}
     )
@@ -92,16 +94,19 @@ def sampled_evaluation(run: Path) -> dict[str, Any]:
     return {"mean": {"psnr": fmean(scores)}, "protocol": {"resolution": sizes, "num_views": len(views)}}
 
 
-def kept_rows(out: Path, captures: list[str], methods: list[str]) -> list[dict[str, Any]]:
+def kept_rows(
+    out: Path, captures: list[str], methods: list[str], asked_seconds: float
+) -> list[dict[str, Any]]:
     """Rows of an earlier measuring that this one does not measure anew."""
     file = out.with_suffix(".json")
     rows = json.loads(file.read_text())["results"] if file.exists() else []
-    return [row for row in rows if row["capture"] not in captures or row["method"] not in methods]
+    anew = set(itertools.product(captures, methods, [asked_seconds]))
+    return [row for row in rows if (row["capture"], row["method"], row["asked_seconds"]) not in anew]
 
 
-def place(result: dict[str, Any]) -> tuple[int, str]:
+def place(result: dict[str, Any]) -> tuple[int, str, float]:
     """Where a row stands in the table."""
-    return list(CAPTURES).index(result["capture"]), result["method"]
+    return list(CAPTURES).index(result["capture"]), result["method"], result["asked_seconds"]
 
 
 def row(result: dict[str, Any]) -> str:
@@ -140,13 +145,13 @@ def main() -> None:
     """Measure the captures named, or all; keep what is measured as soon as it is there."""
     parser = argparse.ArgumentParser(description="Measure loom and NeRF on real captures.")
     parser.add_argument("captures", nargs="*", default=list(CAPTURES), help="some of: " + ", ".join(CAPTURES))
-    parser.add_argument("--seconds", type=float, default=60, help="training time of each run")
+    parser.add_argument("--seconds", type=float, default=120, help="training time of each run")
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--runs", type=Path, help="keep the run folders here")
     parser.add_argument("--out", type=Path, default=PROJECT / "benchmarks" / "results" / "captures")
     args = parser.parse_args()
     root = Path(os.environ.get("RAYLOOM_DATA", PROJECT.parent / "shared" / "data"))
-    results = kept_rows(args.out, args.captures, args.methods)
+    results = kept_rows(args.out, args.captures, args.methods, args.seconds)
     with tempfile.TemporaryDirectory() as scratch:
         for name in args.captures:
             for method in args.methods:

@@ -1,6 +1,7 @@
 """What NeRF is claimed to show, in miniature on the scene world, each part against its absence."""
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rayloom.claims.experiments import held_out_psnr, photograph, trained
@@ -62,8 +63,6 @@ def _white_collapse(seed: int) -> Measurement:
 
 def _white_psnr(scene: "Scene") -> float:
     """Mean PSNR of pictures that show the background alone."""
-    from statistics import fmean
-
     import torch
 
     from rayloom.data.batches import truth_image

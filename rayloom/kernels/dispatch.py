@@ -89,12 +89,23 @@ def _lack(package: str) -> str | None:
     """What keeps a package from working here, told to the log on the first call."""
     if importlib.util.find_spec(package) is None:
         lack = f"{package} is not installed"
+    elif error := _import_error(package):
+        lack = f"{package} cannot be imported ({error})"
     elif package == "triton" and not (_c_compiler() or _interpreted()):
         lack = "triton finds no C compiler to build its launchers with"
     else:
         return None
     logging.getLogger("rayloom").warning(f"{lack}, so the slower kernels in torch are used")
     return lack
+
+
+def _import_error(package: str) -> ImportError | None:
+    """What goes wrong when an installed package is imported, as with a numba too old for this numpy."""
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        return error
+    return None
 
 
 def _c_compiler() -> str | None:

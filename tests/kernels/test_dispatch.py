@@ -86,6 +86,18 @@ def test_without_its_package_a_device_gets_the_reference_and_says_so_once(packag
     assert done.stderr.count(f"{package} is not installed") == 1
 
 
+def test_a_broken_installation_of_a_package_is_a_missing_one(tmp_path):
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text("raise ImportError('Numba needs another NumPy')")
+    script = (
+        "import torch; from rayloom.kernels import tiny_mlp\n"
+        "print(tiny_mlp(torch.ones(1, 2), [torch.ones(1, 2)]))"
+    )
+    done = python(script, PYTHONPATH=str(tmp_path))
+    assert done.stdout.strip() == "tensor([[2.]])"
+    assert done.stderr.count("numba cannot be imported (Numba needs another NumPy)") == 1
+
+
 @needs_triton
 def test_without_a_c_compiler_triton_is_not_used():
     script = (

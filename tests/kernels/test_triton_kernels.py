@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayloom.kernels.dispatch import Implementation
+from rayloom.kernels.hash_grid import HashGridLayout, hash_grid
 from rayloom.kernels.marching import StepRule, march
 from rayloom.kernels.mlp import tiny_mlp
 from rayloom.kernels.occupancy import occupancy_bits
@@ -220,3 +221,24 @@ def test_a_ray_that_is_no_number_gets_no_samples_and_harms_no_other(device, bad,
     place = [*(t.to(device) for t in rays), cells.to(device), StepRule(0.25)]
     samples = march(*place, implementation="triton")
     assert samples.ray_index.tolist() == [0, 0, 0, 0, 2, 2, 2, 2]
+
+
+@pytest.mark.gpu
+@needs_triton
+def test_a_point_that_is_no_number_has_no_features_and_teaches_nothing(device):
+    layout = HashGridLayout(4, 4, 6, 4, 20)
+    points, table = torch.rand(200, 3), torch.randn(layout.num_rows, 4)
+    bad = torch.arange(200) % 7 == 3
+    points[bad, torch.randint(3, (int(bad.sum()),))] = torch.nan
+
+    def run_on(implementation: Implementation, where: str) -> list[torch.Tensor]:
+        leaves = [t.to(where).requires_grad_() for t in (points, table)]
+        features = hash_grid(*leaves, layout, implementation=implementation)
+        slope = torch.arange(features.numel(), device=where).reshape(features.shape).sin()
+        return [t.detach().cpu() for t in (features, *torch.autograd.grad(features, leaves, slope))]
+
+    found, expected = run_on("triton", device), run_on("torch", "cpu")
+    assert not found[0][bad].any()
+    assert not found[1][bad].any()
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)

@@ -155,7 +155,7 @@ def _level(levels, level):
 
 @kernel
 def _locate(points, index, num_points, scale):
-    """The cells of points along the three axes, where the points are inside of them, and which are numbers."""
+    """Cells of points along the axes, where the points are inside of them, and which points are numbers."""
     x, inside_x, known_x = _cell(points + index * 3, index < num_points, scale)
     y, inside_y, known_y = _cell(points + index * 3 + 1, index < num_points, scale)
     z, inside_z, known_z = _cell(points + index * 3 + 2, index < num_points, scale)
@@ -166,7 +166,7 @@ def _locate(points, index, num_points, scale):
 def _cell(coordinates, held, scale):
     """Along one axis. The last cell includes its far wall; what is no number is put at 0."""
     place = tl.load(coordinates, mask=held, other=0.0)
-    known = place == place
+    known = place == place  # noqa: PLR0124  False for what is no number
     place = tl.where(known, place, 0.0)
     scaled = tl.where(place < 0, 0.0, tl.where(place > 1, 1.0, place)) * scale
     cell = tl.minimum(tl.floor(scaled), scale - 1)
