@@ -233,7 +233,7 @@ def test_a_point_that_is_no_number_has_no_features_and_teaches_nothing(device):
 
     def run_on(implementation: Implementation, where: str) -> list[torch.Tensor]:
         leaves = [t.to(where).requires_grad_() for t in (points, table)]
-        features = hash_grid(*leaves, layout, implementation=implementation)
+        features = hash_grid(leaves[0], leaves[1], layout, implementation=implementation)
         slope = torch.arange(features.numel(), device=where).reshape(features.shape).sin()
         return [t.detach().cpu() for t in (features, *torch.autograd.grad(features, leaves, slope))]
 
