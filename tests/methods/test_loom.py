@@ -76,7 +76,7 @@ def test_fused_and_composed_steps_ask_for_the_same_loss(scene):
     batch = Batch(rays, rgb=torch.rand(200, 3), alpha=torch.ones(200))
     torch.manual_seed(0)
     rendering = method.render(rays)
-    composed = float(torch.stack(list(method.losses(rendering, batch, Progress(0, 0.0)).values())).sum())
+    composed = torch.stack(list(method.losses(rendering, batch, Progress(0, 0.0)).values())).sum().item()
     before = [parameter.detach().clone() for parameter in method.parameters()]
     losses = []
     for _ in range(20):
