@@ -19,7 +19,6 @@ PROJECT = Path(__file__).resolve().parents[1]
 CROSS_CUTTING = {
     "tests/test_layout.py": "this file",
     "tests/docs/*": "the documentation, which lies outside the package",
-    "tests/cli/test_commands.py": "every command, as its user runs it",
     "tests/claims/test_claims_machinery.py": "claims from the record to the kept figure",
     "tests/data/formats/test_bad_captures.py": "damage to captures of every format",
     "tests/data/test_reader_agreement.py": "one scene through every writer and reader",
@@ -27,7 +26,7 @@ CROSS_CUTTING = {
     "tests/data/synthetic/test_worlds.py": "every world that can be made",
     "tests/kernels/test_numba_kernels.py": "every fast kernel against its reference",
     "tests/kernels/test_triton_kernels.py": "the same for a GPU",
-    "tests/kernels/test_numba_engine.py": "what the fast kernels stand on",
+    "tests/kernels/test_poor_machines.py": "the fast kernels without cores, numba, a cache or vectors",
     "tests/methods/test_contract.py": "every method",
     "tests/methods/test_discovery.py": "the functions of the package itself: names, load, describe",
 }

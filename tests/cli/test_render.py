@@ -1,0 +1,44 @@
+import json
+from pathlib import Path
+
+import av
+import pytest
+
+from rayloom.cli.main import run
+from tests.cli.answers import json_of, refusal
+from tests.cli.conftest import SIZE, Trained
+
+
+def frame_sizes(video: Path) -> list[tuple[int, int]]:
+    """Width and height of every frame."""
+    with av.open(str(video), mode="r") as container:
+        return [(frame.width, frame.height) for frame in container.decode(video=0)]
+
+
+def test_render_films_an_orbit_in_three_channels(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "film"
+    args = ["render", str(trained.run), "--frames", "3", "--width", "24", "--out", str(out), "--quiet"]
+    result = json_of(args, capsys)
+    assert isinstance(result, dict)
+    assert result["frames"] == 3
+    for channel in ("rgb", "depth", "opacity"):
+        assert frame_sizes(Path(result["videos"][channel])) == [(24, 24)] * 3
+        assert len(list((out / channel).glob("*.png"))) == 3
+
+
+def test_render_takes_test_views_and_path_files(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "camera_path.json"
+    pose = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 4, 0, 0, 0, 1]
+    frame = {"camera_to_world": pose, "fov": 40.0, "aspect": 1.0}
+    content = {"camera_type": "perspective", "render_width": 20, "render_height": 10, "fps": 12}
+    file.write_text(json.dumps(content | {"camera_path": [frame] * 2}))
+    for path, scale, size in (("test", "2", (SIZE // 2, SIZE // 2)), (str(file), "1", (20, 10))):
+        out = tmp_path / f"{Path(path).stem}.mp4"
+        args = ["render", str(trained.run), "--path", path, "--scale", scale, "--out", str(out), "--quiet"]
+        assert run(args) == 0
+        assert frame_sizes(out) == [size] * 2
+        assert "exists; expected a new file" in refusal(args, capsys)
