@@ -1,10 +1,30 @@
-"""Points and directions as features in which a small network sees fine detail."""
+"""Points, normal distributions and directions as features in which a small network sees fine detail."""
+
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from rayloom.geometry.directions import spherical_harmonics
+from rayloom.types import Gaussians
+
+Place_contra = TypeVar("Place_contra", contravariant=True)
+
+
+@runtime_checkable
+class Encoding(Protocol[Place_contra]):
+    """A module that makes features of places: of points, or of normal distributions where width counts."""
+
+    num_outputs: int
+
+    def forward(self, places: Place_contra, /) -> Float[Tensor, "*batch features"]:
+        """The features of each place."""
+        ...
+
+    def __call__(self, places: Place_contra, /) -> Float[Tensor, "*batch features"]:
+        """What `forward` returns, after the hooks of the module."""
+        ...
 
 
 class FrequencyEncoding(nn.Module):
@@ -20,10 +40,52 @@ class FrequencyEncoding(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch features"]:
         """The encoded points, octave by octave."""
-        octaves = 2.0 ** torch.arange(self.num_octaves, device=x.device, dtype=x.dtype)
-        angles = x[..., None, :] * octaves[:, None]
-        waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
-        return torch.cat([x, waves.flatten(-2)], dim=-1)
+        return torch.cat([x, _waves(x, self.num_octaves).flatten(-2)], dim=-1)
+
+
+class IntegratedEncoding(nn.Module):
+    """Expected sines and cosines of normally distributed coordinates (Barron et al. 2021, eq. 14).
+
+    E[sin 2^l x] = sin(2^l μ) exp(-4^l σ² / 2), and so for the cosine: an octave fades where its waves are
+    shorter than the distribution is wide. Where all variances are 0 it is a `FrequencyEncoding` without the
+    input itself.
+    """
+
+    def __init__(self, num_octaves: int, num_inputs: int = 3) -> None:
+        super().__init__()
+        self.num_octaves = num_octaves
+        self.num_outputs = 2 * num_octaves * num_inputs
+
+    def forward(
+        self, marginals: tuple[Float[Tensor, "*batch k"], Float[Tensor, "*batch k"]]
+    ) -> Float[Tensor, "*batch features"]:
+        """The expected waves, octave by octave, from the means and the variances of k coordinates."""
+        means, variances = marginals
+        fading = (-0.5 * variances[..., None, :] * _octaves(means, self.num_octaves).square()).exp()
+        return (_waves(means, self.num_octaves) * torch.cat([fading, fading], dim=-1)).flatten(-2)
+
+
+class OffAxisEncoding(nn.Module):
+    """The integrated encoding of projections on k directions (Barron et al. 2022, supplement).
+
+    The directions, one in each column, are those of `solid_directions`. Three axes alone cannot tell a long
+    oblique distribution from a round one; 21 directions can.
+    """
+
+    def __init__(self, num_octaves: int, directions: Float[Tensor, "3 k"]) -> None:
+        super().__init__()
+        self.waves = IntegratedEncoding(num_octaves, directions.shape[1])
+        self.num_outputs = self.waves.num_outputs
+        self.directions: Tensor
+        # The directions follow from the settings, so that they do not belong into the weights.
+        self.register_buffer("directions", directions, persistent=False)
+
+    def forward(self, gaussians: Gaussians) -> Float[Tensor, "*batch features"]:
+        """The expected waves along every direction."""
+        means = gaussians.means @ self.directions
+        variances = (self.directions * (gaussians.covariances @ self.directions)).sum(-2)
+        # A flat distribution may come out below 0 by rounding, and high octaves would make much of it.
+        return self.waves((means, variances.clamp_min(0)))
 
 
 class DirectionEncoding(nn.Module):
@@ -34,3 +96,14 @@ class DirectionEncoding(nn.Module):
     def forward(self, directions: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 16"]:
         """The harmonics of unit directions."""
         return spherical_harmonics(directions)
+
+
+def _octaves(like: Tensor, num: int) -> Float[Tensor, "octaves 1"]:
+    """The frequencies 1, 2, 4, ... of the waves."""
+    return (2.0 ** torch.arange(num, device=like.device, dtype=like.dtype))[:, None]
+
+
+def _waves(x: Float[Tensor, "*batch k"], num_octaves: int) -> Float[Tensor, "*batch octaves waves"]:
+    """Sines and then cosines of all coordinates, for each octave."""
+    angles = x[..., None, :] * _octaves(x, num_octaves)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)

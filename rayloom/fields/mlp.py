@@ -1,15 +1,17 @@
 """Multilayer perceptrons of the field's classic shape: a trunk with one skip, and heads."""
 
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rayloom.fields.encodings import FrequencyEncoding
+from rayloom.fields.encodings import Encoding
 
+Place = TypeVar("Place")
 DensityActivation = Literal["relu", "softplus"]
+Initialization = Literal["glorot", "he"]
 
 
 def activate_density(raw: Float[Tensor, "*batch"], activation: DensityActivation) -> Float[Tensor, "*batch"]:
@@ -20,8 +22,27 @@ def activate_density(raw: Float[Tensor, "*batch"], activation: DensityActivation
     return raw.relu() if activation == "relu" else functional.softplus(raw - 1)
 
 
+@torch.no_grad()
+def initialize(network: nn.Module, scheme: Initialization) -> None:
+    """Draw the weights of all linear layers anew, evenly from [-a, a], and set their biases to 0.
+
+    a² is 6 / (inputs + outputs) for "glorot" (Glorot and Bengio 2010, eq. 16), which mip-NeRF uses, and
+    6 / inputs for "he" (He et al. 2015, eq. 10), which mip-NeRF 360 uses.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            if scheme == "glorot":
+                nn.init.xavier_uniform_(layer.weight)
+            else:
+                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+            layer.bias.zero_()
+
+
 class SkipMLP(nn.Module):
-    """`depth` ReLU layers; the input enters again after the middle one, as in NeRF and DeepSDF."""
+    """`depth` ReLU layers; the input enters again behind layer `skip_after`, as in NeRF and DeepSDF.
+
+    Layers count from 0; a trunk of no more than `skip_after` + 1 layers has no skip.
+    """
 
     def __init__(self, num_inputs: int, width: int, depth: int, skip_after: int) -> None:
         super().__init__()
@@ -43,10 +64,13 @@ class SkipMLP(nn.Module):
         return h
 
 
-class RadianceMLP(nn.Module):
+class RadianceMLP(nn.Module, Generic[Place]):
     """NeRF's network: density from the position, colour from position and direction.
 
     Density is a softplus unless the paper's ReLU is asked for, so that no start leaves it without gradient.
+    The bottleneck between trunk and colour is as wide as the trunk, and the colour layer half as wide, unless
+    told otherwise. `color_padding` stretches colours to [-padding, 1 + padding], so that black and white lie
+    where the sigmoid still has a slope.
 
     With 10 and 4 octaves and width 256 it has 595,844 parameters (Mildenhall et al. 2020, fig. 7; one
     colour layer, as in the authors' code).
@@ -54,41 +78,70 @@ class RadianceMLP(nn.Module):
 
     def __init__(
         self,
-        position: FrequencyEncoding,
-        direction: FrequencyEncoding,
+        position: Encoding[Place],
+        direction: Encoding[Tensor],
         width: int,
         depth: int = 8,
         activation: DensityActivation = "softplus",
+        *,
+        bottleneck: int | None = None,
+        color_width: int | None = None,
+        color_padding: float = 0.0,
     ) -> None:
         super().__init__()
         self.position = position
         self.direction = direction
         self.activation: DensityActivation = activation
+        self.color_padding = color_padding
+        bottleneck, color_width = bottleneck or width, color_width or width // 2
         self.trunk = SkipMLP(position.num_outputs, width, depth, skip_after=depth // 2)
         self.density_head = nn.Linear(width, 1)
-        self.bottleneck = nn.Linear(width, width)
-        self.color_layer = nn.Linear(width + direction.num_outputs, width // 2)
-        self.color_head = nn.Linear(width // 2, 3)
+        self.bottleneck = nn.Linear(width, bottleneck)
+        self.color_layer = nn.Linear(bottleneck + direction.num_outputs, color_width)
+        self.color_head = nn.Linear(color_width, 3)
 
     def raw_density(self, h: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch"]:
         """The density before its activation, from the trunk's output."""
         return self.density_head(h)[..., 0]
 
-    def density(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+    def density(self, places: Place) -> Float[Tensor, "*batch"]:
         """Density alone."""
-        return activate_density(self.raw_density(self.trunk(self.position(points))), self.activation)
+        return activate_density(self.raw_density(self.trunk(self.position(places))), self.activation)
 
     def forward(
-        self,
-        points: Float[Tensor, "*batch n 3"],
-        directions: Float[Tensor, "*batch 3"],
-        density_noise: float = 0.0,
+        self, places: Place, directions: Float[Tensor, "*batch 3"], density_noise: float = 0.0
     ) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n 3"]]:
-        """Density and colour at n points a ray; noise of that deviation is added to the raw density."""
-        h = self.trunk(self.position(points))
+        """Density and colour at n places a ray; noise of that deviation is added to the raw density."""
+        h = self.trunk(self.position(places))
         raw = self.raw_density(h)
         if density_noise > 0:
             raw = raw + density_noise * torch.randn_like(raw)
-        view = self.direction(directions)[..., None, :].expand(*points.shape[:-1], -1)
+        view = self.direction(directions)[..., None, :].expand(*raw.shape, -1)
         color = self.color_layer(torch.cat([self.bottleneck(h), view], dim=-1)).relu()
-        return activate_density(raw, self.activation), self.color_head(color).sigmoid()
+        rgb = self.color_head(color).sigmoid() * (1 + 2 * self.color_padding) - self.color_padding
+        return activate_density(raw, self.activation), rgb
+
+
+class DensityMLP(nn.Module, Generic[Place]):
+    """Density alone, as a small network that only says where to look (Barron et al. 2022, section 3).
+
+    With 4 layers of 256 and 504 features it has 326,913 parameters.
+    """
+
+    def __init__(
+        self,
+        position: Encoding[Place],
+        width: int,
+        depth: int,
+        activation: DensityActivation = "softplus",
+    ) -> None:
+        super().__init__()
+        self.position = position
+        self.activation: DensityActivation = activation
+        # The input is not needed again: the network is shallow.
+        self.trunk = SkipMLP(position.num_outputs, width, depth, skip_after=depth)
+        self.density_head = nn.Linear(width, 1)
+
+    def forward(self, places: Place) -> Float[Tensor, "*batch"]:
+        """Density at places."""
+        return activate_density(self.density_head(self.trunk(self.position(places)))[..., 0], self.activation)

@@ -2,8 +2,12 @@
 
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
+
+from rayloom.types import Gaussians
 
 Norm = Literal["l2", "linf"]
 """The unit ball of "l2" is round, that of "linf" is the cube [-1, 1]^3."""
@@ -22,8 +26,38 @@ def uncontract(points: Float[Tensor, "*batch 3"], norm: Norm) -> Float[Tensor, "
     return points / (radius * (2 - radius).clamp_min(1e-6))
 
 
+def contraction_jacobian(points: Float[Tensor, "*batch 3"], norm: Norm) -> Float[Tensor, "*batch 3 3"]:
+    """Derivatives of `contract`: rows for its outputs, columns for its inputs; the identity inside.
+
+    Outside it is a I + (b - a) u nᵀ, with u = x / |x|, n the gradient of the norm (u itself for "l2"),
+    a = (2 - 1/|x|) / |x| the scale along the sphere and b = 1/|x|² the scale across it.
+    """
+    radius = _radius_from_one(points, norm)
+    outward = points / radius
+    sideways_scale = (2 - 1 / radius) / radius
+    # b - a = 2 (1 - |x|) / |x|² is 0 at the clamped radius, so that what u and n are inside does not matter.
+    difference = 2 * (1 / radius - 1) / radius
+    steepest = outward if norm == "l2" else _steepest_axis(outward)
+    identity = torch.eye(3, dtype=points.dtype, device=points.device)
+    return (
+        sideways_scale[..., None] * identity + (difference * outward)[..., :, None] * steepest[..., None, :]
+    )
+
+
+def contract_gaussians(gaussians: Gaussians, norm: Norm) -> Gaussians:
+    """Normal distributions under the contraction, linear around their means: (f(μ), J Σ Jᵀ) (eq. 9)."""
+    jacobian = contraction_jacobian(gaussians.means, norm)
+    return Gaussians(contract(gaussians.means, norm), jacobian @ gaussians.covariances @ jacobian.mT)
+
+
 def _radius_from_one(points: Tensor, norm: Norm) -> Tensor:
     """The norm, but at least 1; the clamp comes before the root, whose slope at 0 is infinite."""
     if norm == "l2":
         return points.square().sum(-1, keepdim=True).clamp_min(1).sqrt()
     return points.abs().amax(-1, keepdim=True).clamp_min(1)
+
+
+def _steepest_axis(points: Tensor) -> Tensor:
+    """The gradient of the maximum norm: the signed axis of the largest coordinate, or of one of them."""
+    largest = functional.one_hot(points.abs().argmax(-1), 3)
+    return largest * points.sign()
