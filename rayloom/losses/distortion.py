@@ -1,5 +1,7 @@
 """How far the light of a ray is spread: the loss that turns fog into surfaces."""
 
+from collections.abc import Callable
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -19,13 +21,35 @@ def distortion(
     follow one another on each ray and are measured in any unit, such as `squeezed` distance. Linear in the
     number of samples: sorted intervals need sums over what lies in front of each of them only.
     """
-    w, middle = weights.double(), (starts.double() + ends.double()) / 2
     index, num_rays = samples.ray_index, samples.num_rays
-    pairs = middle * prefix_sum(w, index, num_rays) - prefix_sum(w * middle, index, num_rays)
-    own = w.square() * (ends.double() - starts.double()) / 3
-    return ((2 * w * pairs + own).sum() / max(num_rays, 1)).to(weights.dtype)
+    shares = _shares(weights, starts, ends, lambda values: prefix_sum(values, index, num_rays))
+    return (shares.sum() / max(num_rays, 1)).to(weights.dtype)
+
+
+def dense_distortion(
+    weights: Float[Tensor, "*batch n"], edges: Float[Tensor, "*batch n_edges"]
+) -> Float[Tensor, ""]:
+    """`distortion` of touching intervals, equally many on every ray, such as a level's edges in s."""
+    shares = _shares(weights, edges[..., :-1], edges[..., 1:], lambda values: values.cumsum(-1))
+    return (shares.sum() / max(weights[..., 0].numel(), 1)).to(weights.dtype)
 
 
 def squeezed(t: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """Distance t >= 0 squeezed into [0, 1) as t / (1 + t): even near by, in steps of disparity far away."""
     return t / (1 + t)
+
+
+def _shares(
+    weights: Float[Tensor, "*batch"],
+    starts: Float[Tensor, "*batch"],
+    ends: Float[Tensor, "*batch"],
+    sum_before: Callable[[Tensor], Tensor],
+) -> Float[Tensor, "*batch"]:
+    """What each interval adds to the distortion of its ray, given how to sum over the intervals before it.
+
+    Whether these sums include the interval itself does not matter: its own share is at distance 0.
+    In float64: the difference of two running sums is small where the light is gathered.
+    """
+    w, middle = weights.double(), (starts.double() + ends.double()) / 2
+    pairs = middle * sum_before(w) - sum_before(w * middle)
+    return 2 * w * pairs + w.square() * (ends.double() - starts.double()) / 3

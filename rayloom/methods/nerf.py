@@ -28,7 +28,7 @@ from rayloom.losses import photometric
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering import composite
 from rayloom.rendering.compositing import expected_depth
-from rayloom.sampling.intervals import Spacing
+from rayloom.sampling.spacing import Spacing
 from rayloom.types import Batch, Intervals, Progress, Rays, Rendering, SceneInfo
 
 

@@ -1,23 +1,12 @@
 """Where to look along a ray: first evenly, then where matter was found."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rayloom.sampling.spacing import Spacing, t_from_s
 from rayloom.sampling.stepfun import invert_cdf, quantiles
 from rayloom.types import Intervals, Rays
-
-Spacing = Literal["distance", "disparity"]
-
-
-def spaced(rays: Rays, s: Float[Tensor, "*batch n"], spacing: Spacing) -> Float[Tensor, "*batch n"]:
-    """Distances for s in [0, 1]: even in t, or even in 1/t as suits scenes without an end."""
-    near, far = rays.near[..., None], rays.far[..., None]
-    if spacing == "distance":
-        return near + s * (far - near)
-    return 1 / ((1 - s) / near + s / far)
 
 
 def stratified(
@@ -31,7 +20,7 @@ def stratified(
         lower = torch.cat([grid[:1], mids])
         upper = torch.cat([mids, grid[-1:]])
         s = lower + (upper - lower) * torch.rand_like(s)
-    return spaced(rays, s, spacing)
+    return t_from_s(s, rays.near, rays.far, spacing)
 
 
 def refine_points(
