@@ -30,3 +30,5 @@ class MethodConfig:
     """Share of the run before the learning rate begins to fall."""
     lr_warmup: float = 0.0
     """Share of the run over which the learning rate rises from a hundredth."""
+    clip_norm: float = 0.0
+    """Largest norm of the gradient of each parameter group; 0 leaves gradients as they are."""

@@ -51,7 +51,7 @@ class Rays(Record):
     radii: Float[Tensor, "*batch"]
     """Radius of the pixel's cone at distance 1 (Barron et al. 2021: pixel width times 2 / sqrt 12)."""
     camera_index: Int[Tensor, "*batch"]
-    """Which training image a ray belongs to; -1 for any other camera."""
+    """Which training photo a ray belongs to, in whatever copy of it; -1 for any other camera."""
     pixels: Float[Tensor, "*batch 2"]
     """Continuous (x, y) from the top-left corner of the image."""
     time: Float[Tensor, "*batch"]
@@ -167,6 +167,8 @@ class Batch(Record):
     depth: Float[Tensor, "*batch"] | None = None
     """Distance along the ray, 0 = unknown; None where the capture has no depth."""
     labels: Int[Tensor, "*batch"] | None = None
+    area: Float[Tensor, "*batch"] | None = None
+    """Area of the pixel in pixels of the original photo; None where all are 1."""
 
     def over(self, old: Float[Tensor, "3"], new: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """The colours over another background: `new` where they were composited over `old`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from rayloom.cli.opening import Device, open_run
 from rayloom.cli.options import Word, parse
 from rayloom.cli.output import print_json
-from rayloom.cli.scoring import score, score_text
+from rayloom.cli.scoring import print_scores, score
 
 
 @dataclass(frozen=True)
@@ -33,5 +33,5 @@ def run(args: list[str]) -> int:
     if options.json:
         print_json(result)
     else:
-        print(score_text(result))
+        print_scores(result)
     return 0

@@ -5,13 +5,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rayloom.cli.output import note
+from rayloom.cli.output import note, print_table
 from rayloom.data.scene import Scene
 from rayloom.training.runs import EVALUATION, read_records
 
 if TYPE_CHECKING:
     from rayloom.method import Method
-    from rayloom.training.evaluate import EvalResult
+    from rayloom.training.evaluate import EvalResult, Scores
+
+_TITLES = ("PSNR", "SSIM", "LPIPS alex", "vgg")
 
 
 def score(run: Path, method: "Method[Any]", scene: Scene, *, quiet: bool = False) -> "EvalResult":
@@ -22,7 +24,8 @@ def score(run: Path, method: "Method[Any]", scene: Scene, *, quiet: bool = False
     numbers = itertools.count(1)
 
     def on_view(view: Any, num_views: int) -> None:  # noqa: ANN401
-        note(f"view {next(numbers)} of {num_views}, {view['name']}: {_decibels(view['psnr'])}", quiet=quiet)
+        name = f"{view['name']} at {view['scale']}" if "scale" in view else view["name"]
+        note(f"view {next(numbers)} of {num_views}, {name}: {_decibels(view['psnr'])}", quiet=quiet)
 
     result = evaluate(method, scene, out=run / EVALUATION, on_view=on_view)
     records = read_records(run)
@@ -41,17 +44,20 @@ def held_out_psnr(method: "Method[Any]", scene: Scene) -> float | None:
     return evaluate(method, scene, quick=True)["mean"]["psnr"]
 
 
-def score_text(result: "EvalResult") -> str:
-    """The mean scores in a line."""
-    mean, protocol = result["mean"], result["protocol"]
-    scores = [f"PSNR {_decibels(mean['psnr'])}"]
-    for name, value in (
-        ("SSIM", mean["ssim"]),
-        ("LPIPS alex", mean["lpips_alex"]),
-        ("vgg", mean["lpips_vgg"]),
-    ):
-        scores.append(f"{name} {'none' if value is None else f'{value:.4f}'}")
-    return f"{protocol['num_views']} {protocol['split']} views: {', '.join(scores)}"
+def print_scores(result: "EvalResult") -> None:
+    """The mean scores in a line on stdout, and in a table where there is more than one scale."""
+    protocol, scales = result["protocol"], result["scales"]
+    words = [f"{name} {value}" for name, value in zip(_TITLES, _cells(result["mean"]), strict=True)]
+    at = "" if len(scales) == 1 else f" at {len(scales)} scales"
+    print(f"{protocol['num_views']} {protocol['split']} views{at}: {', '.join(words)}")
+    if len(scales) > 1:
+        print_table(("scale", *_TITLES), ((name, *_cells(scores)) for name, scores in scales.items()))
+
+
+def _cells(scores: "Scores") -> list[str]:
+    """Scores in words, in the order of the titles."""
+    others = (scores["ssim"], scores["lpips_alex"], scores["lpips_vgg"])
+    return [_decibels(scores["psnr"]), *("none" if value is None else f"{value:.4f}" for value in others)]
 
 
 def _decibels(value: float | None) -> str:

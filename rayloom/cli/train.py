@@ -7,7 +7,7 @@ from typing import Any
 from rayloom import __version__, methods
 from rayloom.cli.options import Flat, parse
 from rayloom.cli.output import note, print_json, warn
-from rayloom.cli.scoring import held_out_psnr, score, score_text
+from rayloom.cli.scoring import held_out_psnr, print_scores, score
 from rayloom.data.scene import DataConfig, Scene
 from rayloom.errors import InputError
 from rayloom.paper import MethodConfig
@@ -162,4 +162,4 @@ def _report(run: Path, name: str, outcome: Outcome, result: Any, *, json: bool) 
         return
     print(f"{run}: {outcome.steps} steps in {outcome.seconds:.1f} s")
     if result is not None:
-        print(score_text(result))
+        print_scores(result)

@@ -1,10 +1,11 @@
 """Which pixels next: uniformly random ones of all training images, with their rays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rayloom.cameras.camera import Cameras
@@ -40,28 +41,30 @@ def truth_image(scene: Scene, index: int) -> tuple[Float[Tensor, "h w 3"], Bool[
 class PixelBatches:
     """Endless random batches of training pixels, the same ones for the same seed.
 
-    Every pixel of every training image that is not ignored is as likely as any other, whatever the sizes
-    of the images. Pixels stay 8-bit until they are drawn. `state_dict` holds the state of the generator:
-    batches that load it go on as these would have.
+    Every pixel of every training image, at every scale, that is not ignored is as likely as any other,
+    whatever the sizes of the images. Pixels stay 8-bit until they are drawn. `state_dict` holds the state
+    of the generator: batches that load it go on as these would have.
     """
 
     def __init__(self, scene: Scene, seed: int, device: torch.device | str = "cpu") -> None:
-        train = list(scene.indices("train"))
-        sizes = np.array([scene.images[i].shape[:2] for i in train], np.int64)
+        train, scales = list(scene.indices("train")), scene.scales
+        sizes = np.array([scale.images[i].shape[:2] for scale in scales for i in train], np.int64)
         ends = sizes.prod(-1).cumsum()
-        rows, starts = flat_pixels(scene.images)
+        rows, starts = flat_pixels([image for scale in scales for image in scale.images])
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(seed)
         self.background = torch.tensor(scene.info.background, device=self.device)
-        self.cameras = scene_cameras(scene)[torch.tensor(train)].to(self.device)
+        self.cameras = _training_cameras(scene).to(self.device)
         self.pixels = torch.from_numpy(rows).to(self.device)
         self.widths = torch.from_numpy(sizes[:, 1].copy())
         self.ends = torch.from_numpy(ends)
         self.starts = torch.from_numpy(ends - sizes.prod(-1))
         # Training images need not lie behind one another among all images.
-        self.shifts = torch.from_numpy(starts[train]) - self.starts
-        self.depths = _flat_depths(scene, train)
-        self.allowed = _allowed(scene, train)
+        self.shifts = torch.from_numpy(starts.reshape(len(scales), -1)[:, train].ravel()) - self.starts
+        areas = torch.tensor([4.0**level for level in range(len(scales))]).repeat_interleave(len(train))
+        self.areas = areas.to(self.device) if scene.coarser else None
+        self.depths = _flat_depths([scale.depths[i] for scale in scales for i in train], sizes)
+        self.allowed = _allowed([scale.ignore[i] for scale in scales for i in train], sizes)
         self.num_pixels = int(ends[-1]) if self.allowed is None else len(self.allowed)
 
     def next(self, num_rays: int) -> Batch:
@@ -94,7 +97,8 @@ class PixelBatches:
         if self.depths is not None:
             z_depth = self.depths.index_select(0, number).to(self.device)
             depth = self.cameras.t_from_z_depth(z_depth, rays.directions, camera)
-        return Batch(rays=rays, rgb=rgb, alpha=alpha, depth=depth)
+        area = self.areas.index_select(0, camera) if self.areas is not None else None
+        return Batch(rays=rays, rgb=rgb, alpha=alpha, depth=depth, area=area)
 
 
 def _composited(
@@ -108,23 +112,39 @@ def _composited(
     return background + alpha[..., None] * (rgb - background), alpha
 
 
-def _flat_depths(scene: Scene, train: list[int]) -> Float[Tensor, " n"] | None:
-    """Depth along the axis of all training pixels, 0 where unknown; None where no image has depth."""
-    if all(scene.depths[i] is None for i in train):
+def _training_cameras(scene: Scene) -> Cameras:
+    """The cameras of the training images at every scale, scale after scale; copies share their number."""
+    train, count = list(scene.indices("train")), len(scene.scales)
+    return Cameras.from_intrinsics(
+        [scale.intrinsics[i] for scale in scene.scales for i in train],
+        np.tile(scene.world_from_camera[train], (count, 1, 1)),
+        np.tile(scene.near[train], count),
+        np.tile(scene.far[train], count),
+        times=np.tile(scene.times[train], count),
+        image_index=np.tile(np.arange(len(train)), count),
+    )
+
+
+def _flat_depths(
+    depths: Sequence[NDArray[np.float32] | None], sizes: NDArray[np.int64]
+) -> Float[Tensor, " n"] | None:
+    """Depth along the axis of all pixels, 0 where unknown; None where no image has depth."""
+    if all(depth is None for depth in depths):
         return None
-    parts = []
-    for i in train:
-        depth = scene.depths[i]
-        parts.append(np.zeros(scene.images[i].shape[:2], np.float32) if depth is None else depth)
+    parts = [
+        np.zeros(size, np.float32) if depth is None else depth
+        for depth, size in zip(depths, sizes, strict=True)
+    ]
     return torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
 
 
-def _allowed(scene: Scene, train: list[int]) -> Int[Tensor, " n"] | None:
-    """Numbers of the training pixels that may be used; None where all may."""
-    if all(scene.ignore[i] is None for i in train):
+def _allowed(
+    ignore: Sequence[NDArray[np.bool_] | None], sizes: NDArray[np.int64]
+) -> Int[Tensor, " n"] | None:
+    """Numbers of the pixels that may be used; None where all may."""
+    if all(mask is None for mask in ignore):
         return None
-    parts = []
-    for i in train:
-        ignore = scene.ignore[i]
-        parts.append(np.ones(scene.images[i].shape[:2], np.bool_) if ignore is None else ~ignore)
+    parts = [
+        np.ones(size, np.bool_) if mask is None else ~mask for mask, size in zip(ignore, sizes, strict=True)
+    ]
     return torch.from_numpy(np.flatnonzero(np.concatenate([part.ravel() for part in parts])))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.capture import Capture, Split
 from rayloom.data.formats.detect import read_capture
+from rayloom.data.multiscale import coarser_scenes
 from rayloom.data.pixels.images import load_images
 from rayloom.data.pixels.masks import load_depths, load_ignore
 from rayloom.data.placement.bounds import ndc_frame, ray_bounds
@@ -64,7 +65,14 @@ def prepare_scene(capture: Capture, config: DataConfig) -> Scene:
 
     Raises InputError for pictures that are not whole or do not fit their cameras.
     """
-    images, image_warnings = load_images(capture, config)
+    images, warnings = load_images(capture, config)
+    count = len(capture.frames)
+    scene = _scene(capture, config, images[:count], capture.warnings + warnings)
+    return replace(scene, coarser=coarser_scenes(scene, images[count:]))
+
+
+def _scene(capture: Capture, config: DataConfig, images: Images, warnings: tuple[str, ...]) -> Scene:
+    """The scene of a capture and its images; `warnings` are those so far."""
     sizes = [(image.shape[1], image.shape[0]) for image in images]
     split, split_warnings = assign_splits(capture, config)
     ignore = load_ignore(capture.frames, sizes)
@@ -73,7 +81,7 @@ def prepare_scene(capture: Capture, config: DataConfig) -> Scene:
     frame = _training_frame(capture, config, images)
     scale = np.float32(scale_of(frame.world_from_raw))
     depths = load_depths(capture.frames, sizes)
-    preparing = image_warnings + mask_warnings + frame.warnings + split_warnings + background_warnings
+    warnings += mask_warnings + frame.warnings + split_warnings + background_warnings
     return Scene(
         root=capture.root,
         format=capture.format,
@@ -90,7 +98,7 @@ def prepare_scene(capture: Capture, config: DataConfig) -> Scene:
         raw_from_world=invert_similarity(frame.world_from_raw),
         points=None if capture.points is None else move_points(frame.world_from_raw, capture.points),
         info=_info(frame, background, has_alpha=images[0].shape[2] == 4, num_images=split.count("train")),
-        warnings=capture.warnings + preparing,
+        warnings=warnings,
     )
 
 

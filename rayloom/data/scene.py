@@ -18,6 +18,8 @@ class DataConfig:
 
     scale: float = 1.0
     """Divides the resolution: 2 trains on images of half the width and height."""
+    num_scales: int = 1
+    """Trains and scores on smaller copies of the images too: 4 adds those at 1/2, 1/4 and 1/8 of the size."""
     split: Literal["auto", "every-8th", "last-10-percent", "none"] = "auto"
     """Which images are held out; auto takes the capture's own split, else every 8th by name."""
     kind: Literal["auto", "object", "unbounded", "forward-facing"] = "auto"
@@ -58,6 +60,13 @@ class Scene:
     """Sparse points in the training frame."""
     info: SceneInfo
     warnings: tuple[str, ...] = ()
+    coarser: "tuple[Scene, ...]" = ()
+    """The same photos at 1/2, 1/4, ... of the size, see `DataConfig.num_scales`; none has coarser ones."""
+
+    @property
+    def scales(self) -> "tuple[Scene, ...]":
+        """The scene itself and then its coarser copies, each of half the size of the one before."""
+        return (self, *self.coarser)
 
     def indices(self, split: Split) -> tuple[int, ...]:
         """The images of one split, in order."""

@@ -13,8 +13,10 @@ class Protocol:
     """The images that were scored: `test`, `val` or `train`."""
     split_asked: str
     """The images that were asked for; `split` differs where the capture has none of these."""
+    scales: tuple[str, ...]
+    """The sizes at which every image was scored, as shares of its own: 1, and 1/2, 1/4, ... of copies."""
     num_views: int
-    """Number of images that were scored."""
+    """Number of images that were scored, each at every scale."""
     num_views_in_split: int
     """Number of images of the split; more than `num_views` after a quick evaluation."""
     resolution: tuple[tuple[int, int], ...]

@@ -1,11 +1,13 @@
 """How well a method predicts photos that it has not seen."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from jaxtyping import Bool, Float
@@ -24,7 +26,7 @@ from rayloom.metrics.protocol import Protocol
 from rayloom.types import Image
 
 QUICK_VIEWS = 4
-"""Number of views in a quick evaluation."""
+"""Number of images in a quick evaluation."""
 
 _FALLBACKS: tuple[Split, ...] = ("test", "val", "train")
 """Splits to score where the capture has no image in the one that was asked for."""
@@ -40,9 +42,11 @@ class Scores(TypedDict):
 
 
 class ViewScores(Scores):
-    """The metrics of one image."""
+    """The metrics of one image at one scale."""
 
     name: str
+    scale: NotRequired[str]
+    """1/2, 1/4, ... for a smaller copy of the image; absent for the image itself."""
 
 
 class EvalResult(TypedDict):
@@ -51,8 +55,11 @@ class EvalResult(TypedDict):
     protocol: dict[str, Any]
     """The fields of `Protocol`."""
     mean: Scores
-    """Means over the images that have a value."""
+    """Means over the images that have a value, at all scales."""
+    scales: dict[str, Scores]
+    """The same at each scale alone, by its name: 1, 1/2, 1/4, ..."""
     views: list[ViewScores]
+    """Scale after scale."""
 
 
 def evaluate(
@@ -60,16 +67,16 @@ def evaluate(
     scene: Scene,
     split: Split = "test",
     out: Path | None = None,
-    on_view: Callable[[ViewScores, int], None] | None = None,
+    on_view: Callable[[ViewScores, int], None] = lambda view, num_views: None,
     *,
     quick: bool = False,
     rounded_to_8_bit: bool = False,
 ) -> EvalResult:
     """The scores of a method on the images of a split; on test, val or train images where it has none.
 
-    `out` is a folder for `eval.json` and a picture per view: photo, rendering, error and depth. `on_view`
-    hears each view's scores and the number of views. A quick evaluation takes a few views, evenly spread,
-    and leaves LPIPS out. Raises InputError where the method renders colours that are not finite.
+    Coarser copies of the images are scored too. `out` is a folder for `eval.json` and a picture per view:
+    photo, rendering, error, depth. `on_view` hears each view's scores and the number of views. A quick one
+    takes a few images, evenly spread, without LPIPS. Raises InputError for colours that are not finite.
     """
     scored_split, chosen = _choose_views(scene, split, quick=quick)
     judge = _Judge.on(next(method.parameters()).device, perceptual=not quick)
@@ -77,21 +84,21 @@ def evaluate(
     with _evaluation_mode(method):
         for view in _scored_views(method, scene, chosen, judge, out, rounded_to_8_bit=rounded_to_8_bit):
             views.append(view)
-            if on_view is not None:
-                on_view(view, len(chosen))
+            on_view(view, len(chosen) * len(scene.scales))
     protocol = Protocol(
         split=scored_split,
         split_asked=split,
+        scales=tuple(map(_scale_name, range(len(scene.scales)))),
         num_views=len(chosen),
-        num_views_in_split=len(_indices(scene, scored_split)),
-        resolution=tuple(sorted({(scene.intrinsics[i].width, scene.intrinsics[i].height) for i in chosen})),
+        num_views_in_split=len(scene.indices(scored_split)),
+        resolution=_sizes(scene, chosen),
         background=scene.info.background,
         rounded_to_8_bit=rounded_to_8_bit,
         ssim=judge.ssim_variant,
         lpips_alex=judge.alex.version if judge.alex else None,
         lpips_vgg=judge.vgg.version if judge.vgg else None,
     )
-    result: EvalResult = {"protocol": asdict(protocol), "mean": _mean(views), "views": views}
+    result = _result(protocol, views)
     if out is not None:
         _write_result(result, out / "eval.json")
     return result
@@ -137,15 +144,21 @@ class _Judge:
 def _choose_views(scene: Scene, split: Split, *, quick: bool) -> tuple[Split, tuple[int, ...]]:
     """The split that is scored and its images; a quick evaluation takes some at equal steps."""
     for candidate in (split, *_FALLBACKS):
-        if indices := _indices(scene, candidate):
+        if indices := scene.indices(candidate):
             step = -(-len(indices) // QUICK_VIEWS) if quick else 1
             return candidate, indices[::step]
     raise InputError(scene.root, "the scene has no images to score; expected at least one")
 
 
-def _indices(scene: Scene, split: Split) -> tuple[int, ...]:
-    """The images that belong to a split; unlike `Scene.indices`, none stand in for missing ones."""
-    return tuple(i for i, own in enumerate(scene.split) if own == split)
+def _sizes(scene: Scene, chosen: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Each width and height of the chosen images that occurs at any scale."""
+    cameras = [scale.intrinsics[i] for scale in scene.scales for i in chosen]
+    return tuple(sorted({(camera.width, camera.height) for camera in cameras}))
+
+
+def _scale_name(level: int) -> str:
+    """The share of its size that an image keeps after it was halved so often."""
+    return str(Fraction(1, 2**level))
 
 
 def _scored_views(
@@ -158,17 +171,20 @@ def _scored_views(
     rounded_to_8_bit: bool,
 ) -> Iterator[ViewScores]:
     """The scores of each chosen image as it is rendered; draws it beside the photo if `out` is a folder."""
-    cameras = scene_cameras(scene)
-    for number, i in enumerate(chosen):
+    cameras = [scene_cameras(scale) for scale in scene.scales]
+    for number, (level, i) in enumerate(itertools.product(range(len(cameras)), chosen)):
         name = scene.names[i]
-        image = method.render_image(cameras.image_rays(i).to(judge.device))
+        image = method.render_image(cameras[level].image_rays(i).to(judge.device))
         image = _displayable(image, name, rounded_to_8_bit=rounded_to_8_bit)
-        photo, valid = (tensor.to(judge.device) for tensor in truth_image(scene, i))
+        photo, valid = (tensor.to(judge.device) for tensor in truth_image(scene.scales[level], i))
         scores = judge.scores(image.rgb, photo, valid)
         if out is not None:
             path = out / f"view_{number:03d}_{PurePosixPath(name).stem}.png"
             _write_comparison(image, photo, valid, scores["psnr"], path)
-        yield {"name": name, **scores}
+        view: ViewScores = {"name": name, **scores}
+        if level > 0:
+            view["scale"] = _scale_name(level)
+        yield view
 
 
 @contextmanager
@@ -205,6 +221,17 @@ def _write_comparison(
         (f"depth, {near:.3g} to {far:.3g}", pictures.depth_picture(depth, opacity, near, far)),
     ]
     pictures.write_png(pictures.side_by_side(panels), path)
+
+
+def _result(protocol: Protocol, views: list[ViewScores]) -> EvalResult:
+    """The scores of all views, and their means over all of them and over those at each scale."""
+    at_scale = {name: [view for view in views if view.get("scale", "1") == name] for name in protocol.scales}
+    return {
+        "protocol": asdict(protocol),
+        "mean": _mean(views),
+        "scales": {name: _mean(some) for name, some in at_scale.items()},
+        "views": views,
+    }
 
 
 def _write_result(result: EvalResult, path: Path) -> None:

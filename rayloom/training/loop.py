@@ -5,14 +5,13 @@ from contextlib import nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from rayloom.kernels.numba.threads import torch_on_one_thread
 from rayloom.losses import squared_error
 from rayloom.method import Method
 from rayloom.training.config import TrainConfig
 from rayloom.training.interrupts import interruptible
+from rayloom.training.optimizer import Optimizer
 from rayloom.training.recording import Clock, Recorder, Tally
 from rayloom.training.records import Outcome, Record
 from rayloom.training.schedules import lr_scale
@@ -28,30 +27,13 @@ class Batches(Protocol):
         ...
 
 
-class Optimizer:
-    """Adam over the method's parameter groups, each at its own rate times one curve for all."""
-
-    def __init__(self, method: Method[Any]) -> None:
-        self.method = method
-        self.renew()
-
-    def renew(self) -> None:
-        """Start afresh with the parameters that the method has now."""
-        self.adam = torch.optim.Adam(self.method.param_groups(), lr=self.method.config.lr)
-        self.rates = [group["lr"] for group in self.adam.param_groups]
-
-    def step(self, loss: Float[Tensor, ""], fraction: float) -> None:
-        """Move every parameter down the slope of the loss."""
-        scale = lr_scale(self.method.config, fraction)
-        for group, rate in zip(self.adam.param_groups, self.rates, strict=True):
-            group["lr"] = rate * scale
-        self.adam.zero_grad()
-        loss.backward()
-        self.adam.step()
-
-
 def fused_step(method: Method[Any], batch: Batch, progress: Progress) -> Tally | None:
-    """One optimisation step by the method's own kernel, and what it saw; None where it has none."""
+    """One optimisation step by the method's own kernel, and what it saw; None where it has none.
+
+    A kernel moves the parameters before anybody could clip their gradients, so clipping goes without it.
+    """
+    if method.config.clip_norm > 0:
+        return None
     report = method.fused_step(batch, progress, lr_scale(method.config, progress.fraction))
     if report is None:
         return None

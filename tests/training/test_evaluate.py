@@ -12,99 +12,22 @@ import torch
 from PIL import Image as PILImage
 from torch import Tensor, nn
 
-from rayloom.cameras.intrinsics import CameraModel, Intrinsics
-from rayloom.data.scene import Scene
 from rayloom.errors import InputError
-from rayloom.method import Method, MethodConfig, Paper
 from rayloom.metrics.lpips import LPIPS
-from rayloom.scene_info import SceneInfo
 from rayloom.training import evaluate as evaluate_module
 from rayloom.training.evaluate import QUICK_VIEWS, ViewScores, evaluate
-from rayloom.types import Batch, Intervals, Progress, Rays, Rendering
-
-HEIGHT, WIDTH = 18, 24
-
-
-class Gradient(Method[MethodConfig]):
-    """Paints (x, y) of each pixel, which is also what the photos show, plus an error."""
-
-    paper = Paper("Invented for these tests", year=2000)
-    presets = {"default": MethodConfig(rays_per_chunk=100), "tiny": MethodConfig(rays_per_chunk=100)}
-
-    def __init__(self, config: MethodConfig, scene: SceneInfo, error: float = 0.0) -> None:
-        super().__init__(config, scene)
-        self.error = nn.Parameter(torch.tensor(error))
-        self.frozen = nn.Dropout().eval()
-
-    def render(self, rays: Rays) -> Rendering:
-        assert not self.training
-        assert (rays.camera_index == -1).all()
-        x, y = rays.pixels[:, 0] / WIDTH, rays.pixels[:, 1] / HEIGHT
-        ones = torch.ones_like(x)
-        return Rendering(
-            rgb=torch.stack([x, y, 0.5 * ones], dim=-1) + self.error,
-            opacity=ones,
-            depth=2 + x,
-            intervals=Intervals(torch.stack([rays.near, rays.far], dim=-1)),
-            weights=ones[:, None],
-            background=self.background.expand(len(ones), 3),
-        )
-
-    def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
-        raise NotImplementedError
-
-
-def painted() -> np.ndarray:
-    """What `Gradient` paints without an error."""
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH] + 0.5
-    return np.stack([x / WIDTH, y / HEIGHT, np.full_like(x, 0.5)], axis=-1)
-
-
-def photo(offset: float = 0.0) -> np.ndarray:
-    """The same in eight bits, brighter by `offset`."""
-    return np.rint(255 * (painted() + offset).clip(0, 1)).astype(np.uint8)
-
-
-def decibels(image: np.ndarray) -> float:
-    """PSNR of what is painted against a photo."""
-    return float(-10 * np.log10(np.mean((painted() - image / 255) ** 2)))
-
-
-def make_scene(split: tuple[str, ...], **changes: Any) -> Scene:
-    """A capture of equal photos from one place."""
-    count = len(split)
-    camera = Intrinsics(CameraModel.PINHOLE, WIDTH, HEIGHT, 20.0, 20.0, WIDTH / 2, HEIGHT / 2)
-    scene = Scene(
-        root=Path("invented"),
-        format="blender",
-        names=tuple(f"images/{i:04d}.jpg" for i in range(count)),
-        images=(photo(),) * count,
-        ignore=(None,) * count,
-        depths=(None,) * count,
-        intrinsics=(camera,) * count,
-        world_from_camera=np.tile(np.eye(3, 4), (count, 1, 1)),
-        near=np.ones(count),
-        far=np.full(count, 4.0),
-        times=np.zeros(count),
-        split=split,  # pyright: ignore[reportArgumentType]
-        raw_from_world=np.eye(4),
-        points=None,
-        info=SceneInfo(
-            kind="object",
-            box_low=(-1.0, -1.0, -1.0),
-            box_high=(1.0, 1.0, 1.0),
-            near=1.0,
-            far=4.0,
-            background=(1.0, 1.0, 1.0),
-            has_alpha=False,
-            num_images=split.count("train"),
-        ),
-    )
-    return replace(scene, **changes)
-
-
-def gradient(scene: Scene, error: float = 0.0) -> Gradient:
-    return Gradient(Gradient.presets["tiny"], scene.info, error)
+from rayloom.types import Rays, Rendering
+from tests.training.painted_scenes import (
+    HEIGHT,
+    WIDTH,
+    Gradient,
+    at_two_scales,
+    decibels,
+    gradient,
+    make_scene,
+    painted,
+    photo,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -188,13 +111,50 @@ def test_the_result_is_json_and_the_folder_holds_it_with_one_picture_per_view(tm
     result = evaluate(gradient(scene, error=0.1), scene, out=tmp_path / "eval")
     written = json.loads((tmp_path / "eval" / "eval.json").read_text())
     assert written == json.loads(json.dumps(result, allow_nan=False))
-    assert list(written) == ["protocol", "mean", "views"]
+    assert list(written) == ["protocol", "mean", "scales", "views"]
+    assert written["scales"] == {"1": written["mean"]}
+    assert all("scale" not in view for view in written["views"])
     assert list(written["mean"]) == ["psnr", "ssim", "lpips_alex", "lpips_vgg"]
     assert [view["name"] for view in written["views"]] == ["images/0001.jpg", "images/0002.jpg"]
     names = sorted(path.name for path in (tmp_path / "eval").iterdir())
     assert names == ["eval.json", "view_000_0001.png", "view_001_0002.png"]
     with PILImage.open(tmp_path / "eval" / "view_000_0001.png") as picture:
         assert picture.width > 4 * WIDTH
+
+
+def test_every_scale_is_scored_and_has_its_own_mean(tmp_path: Path):
+    scene = at_two_scales(make_scene(("train", "test", "test"), images=(photo(),) * 2 + (photo(0.1),)), -0.2)
+    heard: list[int] = []
+    result = evaluate(gradient(scene), scene, out=tmp_path, on_view=lambda view, total: heard.append(total))
+    assert heard == [4] * 4
+    assert [(view["name"], view.get("scale")) for view in result["views"]] == [
+        *(("images/0001.jpg", None), ("images/0002.jpg", None)),
+        *(("images/0001.jpg", "1/2"), ("images/0002.jpg", "1/2")),
+    ]
+    psnr = [view["psnr"] or 0 for view in result["views"]]
+    quarter = (painted() - photo(-0.2) / 255)[: HEIGHT // 2, : WIDTH // 2]
+    assert psnr[2] == psnr[3] == pytest.approx(-10 * np.log10(np.mean(quarter**2)), abs=1e-4)
+    assert list(result["scales"]) == ["1", "1/2"]
+    assert result["scales"]["1"]["psnr"] == pytest.approx(np.mean(psnr[:2]))
+    assert result["scales"]["1/2"]["psnr"] == pytest.approx(psnr[2])
+    assert result["mean"]["psnr"] == pytest.approx(np.mean(psnr))
+    # A copy of 9 rows has no room for the window of SSIM, and no part in the mean.
+    assert result["scales"]["1/2"]["ssim"] is None
+    assert result["mean"]["ssim"] == result["scales"]["1"]["ssim"]
+    protocol = result["protocol"]
+    assert protocol["scales"] == ("1", "1/2")
+    assert (protocol["num_views"], protocol["num_views_in_split"]) == (2, 2)
+    assert protocol["resolution"] == ((WIDTH // 2, HEIGHT // 2), (WIDTH, HEIGHT))
+    written = json.loads((tmp_path / "eval.json").read_text())
+    assert written == json.loads(json.dumps(result, allow_nan=False))
+    assert len(list(tmp_path.glob("*.png"))) == 4
+
+
+def test_a_quick_evaluation_looks_at_its_views_at_every_scale():
+    scene = at_two_scales(make_scene(("test",) * 9), 0.1)
+    result = evaluate(gradient(scene), scene, quick=True)
+    assert result["protocol"]["num_views"] == 3
+    assert len(result["views"]) == 6
 
 
 def test_views_are_reported_as_they_come():

@@ -12,7 +12,8 @@ from rayloom import methods
 from rayloom.errors import InputError
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.training.config import TrainConfig
-from rayloom.training.loop import Optimizer, train
+from rayloom.training.loop import train
+from rayloom.training.optimizer import Optimizer
 from rayloom.training.records import Record
 from rayloom.types import Batch, Intervals, Progress, Rays, Rendering, SceneInfo, StepReport
 from tests.methods.ball import OBJECT, BallBatches
@@ -140,20 +141,18 @@ def test_replaced_parameters_get_a_new_optimizer(monkeypatch: pytest.MonkeyPatch
     assert renewed == [0, 9]
 
 
-def test_each_group_keeps_its_own_rate_on_the_common_curve() -> None:
-    class TwoRates(OneColor):
-        def __init__(self, config: MethodConfig, scene: SceneInfo) -> None:
-            super().__init__(config, scene)
-            self.other = nn.Parameter(torch.zeros(1))
+def test_a_loss_that_is_no_number_ends_training_also_where_gradients_are_clipped() -> None:
+    method = one_color(clip_norm=1.0)
+    method.color.data[:] = math.nan
+    with pytest.raises(InputError, match="steps 0 to 2: the loss became nan"):
+        train(method, BallBatches(OBJECT), TrainConfig(steps=3))
 
-        def param_groups(self) -> list[dict[str, Any]]:
-            return [{"params": [self.color]}, {"params": [self.other], "lr": 0.4, "betas": (0.5, 0.6)}]
 
-    method = TwoRates(MethodConfig(lr=0.1, lr_final=0.001), OBJECT)
-    optimizer = Optimizer(method)
-    optimizer.step(method.color.sum() + method.other.sum(), fraction=0.5)
-    assert [group["lr"] for group in optimizer.adam.param_groups] == pytest.approx([0.01, 0.04])
-    assert optimizer.adam.param_groups[1]["betas"] == (0.5, 0.6)
+def test_clipped_training_goes_without_the_fused_step() -> None:
+    method = Fused({0, 1, 2})
+    method.config = MethodConfig(rays_per_step=8, clip_norm=1.0)
+    train(method, BallBatches(OBJECT), TrainConfig(steps=3))
+    assert [part for part, _ in method.threads] == ["composed", "after"] * 3
 
 
 def test_looks_at_held_out_views_do_not_count_as_training(monkeypatch: pytest.MonkeyPatch) -> None:

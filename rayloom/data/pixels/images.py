@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from rayloom.cameras.intrinsics import CameraModel
 from rayloom.data.capture import Capture, Frame
+from rayloom.data.pixels.blocks import block_means
 from rayloom.data.pixels.decoding import Header, decode, read_header
 from rayloom.data.pixels.pixel_cache import PixelCache
 from rayloom.data.pixels.resize import area_resize
@@ -22,13 +24,18 @@ def load_images(
 ) -> tuple[tuple[NDArray[np.uint8], ...], tuple[str, ...]]:
     """One (h, w, c) array a frame, and warnings; c is 4, with straight alpha, where any frame has alpha.
 
-    The arrays are consecutive views of one array, see `flat_pixels`. Beyond `config.pixel_budget_mb` that
-    array is mapped from a file. Raises InputError for a scale below 1 and for files that are not whole.
+    Where `config.num_scales` asks for copies, those of all frames at 1/2 of the size follow, then those at
+    1/4, and so on. The arrays are consecutive views of one array, see `flat_pixels`. Beyond
+    `config.pixel_budget_mb` that array is mapped from a file. Raises InputError for a scale below 1, for
+    images that are too small for the number of scales, and for files that are not whole.
     """
     if not (math.isfinite(config.scale) and config.scale >= 1):
         raise InputError("--scale", f"{config.scale}; expected a number of at least 1")
     headers = [read_header(frame) for frame in capture.frames]
     sizes = [_scaled_size(header, config.scale) for header in headers]
+    _check_scales(capture.frames, sizes, config.num_scales)
+    blocks = [2**level for level in range(config.num_scales)]
+    sizes = [(width // block, height // block) for block in blocks for width, height in sizes]
     channels = 4 if any(header.has_alpha for header in headers) else 3
     counts = [width * height for width, height in sizes]
     shape = (sum(counts), channels)
@@ -68,6 +75,22 @@ def _scaled_size(header: Header, scale: float) -> tuple[int, int]:
     return max(1, round(header.width / scale)), max(1, round(header.height / scale))
 
 
+def _check_scales(frames: Sequence[Frame], sizes: Sequence[tuple[int, int]], num_scales: int) -> None:
+    """Refuse a number of scales for which some image cannot be halved often enough."""
+    if num_scales < 1:
+        raise InputError("--num-scales", f"{num_scales}; expected a number of at least 1")
+    for frame, (width, height) in zip(frames, sizes, strict=True):
+        found = f"{num_scales}, but {frame.name} has {width} x {height} pixels; expected"
+        most = min(width, height).bit_length()
+        if num_scales > most:
+            raise InputError("--num-scales", f"{found} at most {most}")
+        block = 2 ** (num_scales - 1)
+        # A panorama that lost its last columns would no longer go all around.
+        whole = width % block == 0 and height % block == 0
+        if frame.intrinsics.model is CameraModel.EQUIRECTANGULAR and not whole:
+            raise InputError("--num-scales", f"{found} multiples of {block} for a panorama")
+
+
 def _pixels(
     capture: Capture,
     config: DataConfig,
@@ -82,7 +105,9 @@ def _pixels(
     cached = len(sources) == len(frames) and (mapped or config.scale != 1)
     if not cached:
         return _decode_all(frames, headers, sizes, np.empty(shape, np.uint8)), ()
-    cache = PixelCache(capture.root, sources, config.scale, shape)
+    scales = "scale" if config.num_scales == 1 else f"{config.num_scales}-scales-from"
+    family = f"{scales}-{config.scale:g}"
+    cache = PixelCache(capture.root, sources, family, shape)
     pixels = cache.load(mapped=mapped)
     if pixels is not None:
         return pixels, ()
@@ -108,16 +133,18 @@ def _decode_all(
     sizes: Sequence[tuple[int, int]],
     rows: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """Fill the rows with the pixels of all frames, behind one another."""
+    """Fill the rows with the pixels of all frames, behind one another, then with those of their copies."""
     ends = np.cumsum([width * height for width, height in sizes])
 
     def fill(index: int) -> None:
-        width, height = sizes[index]
-        picture = area_resize(decode(frames[index], headers[index]), width, height)
-        target = rows[ends[index] - width * height : ends[index]].reshape(height, width, -1)
-        target[..., : picture.shape[2]] = picture
-        if picture.shape[2] < target.shape[2]:
-            target[..., 3] = 255
+        picture = area_resize(decode(frames[index], headers[index]), *sizes[index])
+        for level, place in enumerate(range(index, len(sizes), len(frames))):
+            width, height = sizes[place]
+            copy = block_means(picture, 2**level) if level else picture
+            target = rows[ends[place] - width * height : ends[place]].reshape(height, width, -1)
+            target[..., : copy.shape[2]] = copy
+            if copy.shape[2] < target.shape[2]:
+                target[..., 3] = 255
 
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(fill, range(len(frames))))

@@ -1,4 +1,4 @@
-"""Decoded and resized pixels kept on disk: one array a capture and scale, named by what it was made from."""
+"""Decoded and resized pixels kept on disk: one array for all, named by what it was made from."""
 
 import hashlib
 import math
@@ -16,15 +16,16 @@ FOLDER = ".rayloom_cache"
 
 
 class PixelCache:
-    """The cached pixels of one capture at one scale.
+    """The cached pixels of one capture at one scale, or at several.
 
-    `sources` are the picture files; a file that changes its size or its time makes the cache stale. The
-    cache lies in the capture folder, or in the user's cache folder where that cannot be written.
+    `family` names the scales; a new cache replaces the older ones of its family alone. `sources` are the
+    picture files; a file that changes its size or its time makes the cache stale. The cache lies in the
+    capture folder, or in the user's cache folder where that cannot be written.
     """
 
-    def __init__(self, root: Path, sources: list[Path], scale: float, shape: tuple[int, int]) -> None:
+    def __init__(self, root: Path, sources: list[Path], family: str, shape: tuple[int, int]) -> None:
         self.shape = shape
-        self.family = f"scale-{scale:g}"
+        self.family = family
         self.name = f"{self.family}-{_fingerprint(sources, shape)}.npy"
         self.folders = (root / FOLDER, _user_cache() / _digest(str(root.resolve())))
 
@@ -54,7 +55,7 @@ class PixelCache:
         return None
 
     def keep(self, draft: Path) -> None:
-        """Put a filled draft in the place of every older cache of the same scale."""
+        """Put a filled draft in the place of every older cache of the same family."""
         for old in draft.parent.glob(f"{self.family}-*.npy"):
             with suppress(OSError):
                 old.unlink()

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rayloom.cameras.intrinsics import CameraModel, Intrinsics
+from rayloom.data.pixels.blocks import block_means
 from rayloom.data.pixels.images import flat_pixels, load_images
 from rayloom.data.pixels.resize import area_resize
 from rayloom.data.scene import DataConfig
@@ -160,3 +162,64 @@ def test_a_scale_below_one_is_refused(scale):
 def test_no_scale_makes_an_image_vanish():
     images, _ = load_images(capture_of(ring_poses(1), camera=pinhole(3, 2)), DataConfig(scale=100.0))
     assert images[0].shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize("config", [DataConfig(num_scales=3), replace(MAPPED, num_scales=3)])
+def test_copies_follow_the_images_scale_after_scale(capture, config):
+    images, _ = load_images(capture, config)
+    again, _ = load_images(capture, config)
+    expected = [block_means(photo, block) for block in (1, 2, 4) for photo in truth(capture)]
+    assert [image.shape for image in images] == [(12, 16, 3)] * 3 + [(6, 8, 3)] * 3 + [(3, 4, 3)] * 3
+    for image, other, copy in zip(images, again, expected, strict=True):
+        np.testing.assert_array_equal(image, copy)
+        np.testing.assert_array_equal(other, copy)
+
+
+def test_copies_count_towards_the_budget(capture):
+    photos = 3 * 12 * 16 * 3 / 2**20
+    load_images(capture, DataConfig(pixel_budget_mb=1.01 * photos))
+    assert not cache_files(capture.root)
+    load_images(capture, DataConfig(pixel_budget_mb=1.01 * photos, num_scales=2))
+    assert len(cache_files(capture.root)) == 1
+
+
+def test_each_number_of_scales_has_its_own_cache(capture):
+    for num_scales in (1, 2, 1, 3):
+        images, _ = load_images(capture, replace(MAPPED, num_scales=num_scales))
+        assert len(images) == 3 * num_scales
+    assert len(cache_files(capture.root)) == 3
+
+
+def test_copies_of_photos_without_alpha_among_others_are_opaque():
+    cut_out = np.full((12, 16, 4), 7, np.uint8)
+    plain = np.full((12, 16, 3), 9, np.uint8)
+    images, _ = load_images(capture_of(ring_poses(2), images=[cut_out, plain]), DataConfig(num_scales=2))
+    assert (images[2] == 7).all()
+    assert (images[3] == (9, 9, 9, 255)).all()
+
+
+@pytest.mark.parametrize(
+    ("num_scales", "words"),
+    [
+        (0, "0; expected a number of at least 1"),
+        (-1, "-1; expected a number of at least 1"),
+        (5, "5, but image_0000 has 16 x 12 pixels; expected at most 4"),
+        (10**9, "1000000000, but image_0000 has 16 x 12 pixels; expected at most 4"),
+    ],
+)
+def test_a_number_of_scales_that_images_do_not_have_is_refused(num_scales, words):
+    with pytest.raises(InputError, match=f"--num-scales: {words}"):
+        load_images(capture_of(ring_poses(2)), DataConfig(num_scales=num_scales))
+
+
+def test_the_last_scale_may_be_of_one_pixel():
+    images, _ = load_images(capture_of(ring_poses(2)), DataConfig(num_scales=4))
+    assert images[-1].shape == (1, 2, 3)
+
+
+def test_a_panorama_must_consist_of_whole_blocks():
+    camera = Intrinsics(CameraModel.EQUIRECTANGULAR, 20, 10, 1.0, 1.0, 10.0, 5.0)
+    panorama = capture_of(ring_poses(2), camera=camera)
+    assert len(load_images(panorama, DataConfig(num_scales=2))[0]) == 4
+    with pytest.raises(InputError, match="20 x 10 pixels; expected multiples of 4 for a panorama"):
+        load_images(panorama, DataConfig(num_scales=3))

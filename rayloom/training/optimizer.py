@@ -1,0 +1,47 @@
+"""How gradients move parameters: Adam, its rates, and clipping."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rayloom.method import Method
+from rayloom.training.schedules import lr_scale
+
+
+class Optimizer:
+    """Adam over the method's parameter groups, each at its own rate times one curve for all."""
+
+    def __init__(self, method: Method[Any]) -> None:
+        self.method = method
+        self.renew()
+
+    def renew(self) -> None:
+        """Start afresh with the parameters that the method has now."""
+        self.adam = torch.optim.Adam(self.method.param_groups(), lr=self.method.config.lr)
+        self.rates = [group["lr"] for group in self.adam.param_groups]
+
+    def step(self, loss: Float[Tensor, ""], fraction: float) -> None:
+        """Move every parameter down the slope of the loss."""
+        scale = lr_scale(self.method.config, fraction)
+        for group, rate in zip(self.adam.param_groups, self.rates, strict=True):
+            group["lr"] = rate * scale
+        self.adam.zero_grad()
+        loss.backward()
+        if self.method.config.clip_norm > 0:
+            for group in self.adam.param_groups:
+                clip_gradients(group["params"], self.method.config.clip_norm)
+        self.adam.step()
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], largest_norm: float) -> None:
+    """Scale the gradients of some parameters down to a joint norm; components that are no numbers become 0.
+
+    A single NaN would make the norm, and so every gradient, NaN (Barron et al. 2022, released code).
+    """
+    for parameter in parameters:
+        if parameter.grad is not None:
+            parameter.grad.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+    nn.utils.clip_grad_norm_(parameters, largest_norm)
