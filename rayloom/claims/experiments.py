@@ -5,21 +5,22 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rayloom.data.scene import Scene
+    from rayloom.data.scene import DataConfig, Scene
     from rayloom.data.synthetic.rigs import Rig
     from rayloom.data.synthetic.world import World
     from rayloom.method import Method
 
 
-def photograph(world: "World", rig: "Rig", *, num_views: int, size: int, seed: int) -> "Scene":
+def photograph(
+    world: "World", rig: "Rig", *, num_views: int, size: int, seed: int, config: "DataConfig | None" = None
+) -> "Scene":
     """The scene that a method sees of a world; every 8th view is held out."""
     from rayloom.data.prepare import prepare_scene
     from rayloom.data.scene import DataConfig
     from rayloom.data.synthetic.captures import make_capture
 
-    return prepare_scene(
-        make_capture(world, rig, num_views=num_views, size=size, seed=seed).capture, DataConfig()
-    )
+    made = make_capture(world, rig, num_views=num_views, size=size, seed=seed)
+    return prepare_scene(made.capture, config or DataConfig())
 
 
 def trained(

@@ -198,10 +198,12 @@ def _backward(thread, at, count, slot, rays, field, chunk, work, grads):
     stride, outputs = stride_of(field), field.color.widths[-1]
     for i in range(TILE * outputs):
         work.color_room[i] = work.color_slopes[at * outputs + i]
-    view = backward_tile(
-        field.color, chunk.activations, at * stride, stride, grads.color[thread], work.color_room
-    )
     inputs, features = field.color.widths[0], field.density.widths[-1]
+    # Nothing is learned through the harmonics, which lie between the features and the code.
+    wanted = inputs if field.codes.shape[1] > 0 else features
+    view = backward_tile(
+        field.color, chunk.activations, at * stride, stride, grads.color[thread], work.color_room, wanted
+    )
     for i in range(TILE):
         for j in range(features):
             work.density_room[i * features + j] = work.color_room[view + i * inputs + j]
@@ -213,8 +215,9 @@ def _backward(thread, at, count, slot, rays, field, chunk, work, grads):
         for j in range(field.codes.shape[1]):
             grads.codes[thread, code, j] += work.color_room[view + i * inputs + features + NUM_HARMONICS + j]
     place = backward_tile(
-        field.density, chunk.activations, at * stride, stride, grads.density[thread], work.density_room
-    )
+        field.density, chunk.activations, at * stride, stride, grads.density[thread], work.density_room,
+        field.density.widths[0],
+    )  # fmt: skip
     scatter_tile(
         chunk.x, chunk.y, chunk.z, at, count, grads.table[thread], field.levels, chunk.corners,
         work.density_room, place, field.density.widths[0],

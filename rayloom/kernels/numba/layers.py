@@ -99,17 +99,17 @@ def forward_tile(network, activations, at, stride):
     multiply(
         activations, at + columns[last + 1], stride,
         activations, at + columns[last], stride,
-        weights, offsets[last], widths[last + 1], widths[last],
+        weights, offsets[last], widths[last + 1], widths[last + 1], widths[last],
     )  # fmt: skip
 
 
 @inner
-def backward_tile(network, activations, at, stride, grads, room):
+def backward_tile(network, activations, at, stride, grads, room, wanted):
     """From the gradient of 16 rows of outputs to that of weights, added to `grads`, and of inputs.
 
     `room` begins with the gradient of the outputs, 16 x padded outputs. Its two halves take the
     gradients of the layers in turn; the result is where in it that of the inputs, 16 x padded inputs,
-    begins.
+    begins, of which only the `wanted` first columns, a multiple of 16, are computed.
     """
     weights, offsets, widths, columns = network.backward, network.offsets, network.widths, network.columns
     half, ahead = room.shape[0] // 2, 0
@@ -121,7 +121,8 @@ def backward_tile(network, activations, at, stride, grads, room):
             grads, offsets[layer], width, room, ahead, outputs, outputs, activations, source, stride
         )
         if layer == 0:
-            multiply(room, behind, width, room, ahead, outputs, weights, 0, width, network.outputs[0])
+            depth = network.outputs[0]
+            multiply(room, behind, width, room, ahead, outputs, weights, 0, width, wanted, depth)
         else:
             multiply_masked(
                 room, behind, width, room, ahead, outputs, weights, offsets[layer], width,

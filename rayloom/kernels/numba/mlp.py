@@ -104,7 +104,7 @@ def _backward(thread, counter, network, rows, grad_out, grad_rows, grad_weights)
             forward_tile(network, activations, 0, stride)
             room[: ROWS * outputs] = 0
             _load(grad_out, at, count, room, 0, outputs)
-            result = backward_tile(network, activations, 0, stride, grad_weights[thread], room)
+            result = backward_tile(network, activations, 0, stride, grad_weights[thread], room, inputs)
             _unload(room, result, inputs, grad_rows, at, count)
 
 

@@ -79,6 +79,11 @@ class _Product:
 
     def _tile(self, row: Any, down: int, column: Any, across: int) -> None:
         b = self.builder
+        places = [
+            (b.add(row, I64(i // across)), b.add(column, I64(i % across * self.lanes)))
+            for i in range(down * across)
+        ]
+        begin = [self._begin(*place) for place in places]
         start, loop, end = b.block, b.append_basic_block("depth"), b.append_basic_block("done")
         b.branch(loop)
         b.position_at_end(loop)
@@ -88,13 +93,25 @@ class _Product:
         following = b.add(k, I64(1))
         k.add_incoming(I64(0), start)
         k.add_incoming(following, loop)
-        for value, total in zip(sums, new, strict=True):
-            value.add_incoming(self.zero, start)
+        for value, old, total in zip(sums, begin, new, strict=True):
+            value.add_incoming(old, start)
             value.add_incoming(total, loop)
         b.cbranch(b.icmp_signed("<", following, self.depth), loop, end)
         b.position_at_end(end)
-        for i, value in enumerate(new):
-            self._finish(value, b.add(row, I64(i // across)), b.add(column, I64(i % across * self.lanes)))
+        for value, place in zip(new, places, strict=True):
+            self._finish(value, *place)
+
+    def _begin(self, row: Any, column: Any) -> Any:
+        """What a sum starts from."""
+        return (
+            load(self.builder, self._target(row, column), self.vector)
+            if self.epilogue == "add"
+            else self.zero
+        )
+
+    def _target(self, row: Any, column: Any) -> Any:
+        b = self.builder
+        return b.gep(self.c, [b.add(b.mul(row, self.c_row), column)])
 
     def _term(self, k: Any, sums: list[Any], row: Any, down: int, column: Any, across: int) -> list[Any]:
         """One term of every sum: a column of A times a row of B."""
@@ -110,25 +127,22 @@ class _Product:
 
     def _finish(self, value: Any, row: Any, column: Any) -> None:
         b = self.builder
-        target = b.gep(self.c, [b.add(b.mul(row, self.c_row), column)])
-        if self.epilogue == "add":
-            value = b.fadd(value, load(b, target, self.vector))
-        elif self.epilogue == "relu":
+        if self.epilogue == "relu":
             # "Unordered or greater" keeps a NaN, which max(x, 0) would hide.
             value = b.select(b.fcmp_unordered(">", value, self.zero), value, self.zero)
         elif self.epilogue == "mask":
             gate = load(b, b.gep(self.h, [b.add(b.mul(row, self.h_row), column)]), self.vector)
             value = b.select(b.fcmp_ordered(">", gate, self.zero), value, self.zero)
-        store(b, value, target)
+        store(b, value, self._target(row, column))
 
 
 _store, _add, _relu, _mask = (tile_product(e, host_lanes()) for e in ("store", "add", "relu", "mask"))
 
 
 @inner
-def multiply(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth):
-    """C = A B for 16 rows."""
-    _store(c, c_at, c_row, a, a_at, a_row, 1, b, b_at, columns, columns, depth, c, 0, 0)
+def multiply(c, c_at, c_row, a, a_at, a_row, b, b_at, b_row, columns, depth):
+    """C = A B for 16 rows and the first columns of B, whose rows may be longer."""
+    _store(c, c_at, c_row, a, a_at, a_row, 1, b, b_at, b_row, columns, depth, c, 0, 0)
 
 
 @inner

@@ -1,7 +1,7 @@
 """Stepping along one ray through occupied cells: the part shared by `march` and the fused kernels."""
 
 # Numba infers the types in kernels.
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, ANN202
 
 import math
 from typing import NamedTuple
@@ -12,6 +12,8 @@ from rayloom.kernels.marching import StepRule
 from rayloom.kernels.numba.elementary import exp, exponent
 from rayloom.kernels.numba.jit import f32, inner
 from rayloom.kernels.occupancy import BLOCK, SHORTER, OccupancyBits
+
+LOG2_BLOCK = BLOCK.bit_length() - 1
 
 SLACK = f32(0.05)
 """Share of a step by which a jump over empty space may fall short: rounding must not jump too far."""
@@ -42,10 +44,12 @@ class Cells(NamedTuple):
 
 
 class Ray(NamedTuple):
-    """Where a ray is in units of the innermost box, and the lattice coordinate of its first edge."""
+    """A ray in units of the innermost box, and the lattice coordinate of its first edge."""
 
     place: tuple[float, float, float]
     direction: tuple[float, float, float]
+    inverse: tuple[float, float, float]
+    """1 / direction; 0 stands for infinity."""
     first: float
 
 
@@ -89,7 +93,13 @@ def ray_in_box(origins, directions, index, first, cells):
     x, y, z = origins[index, 0] - c[0], origins[index, 1] - c[1], origins[index, 2] - c[2]
     place = (x * s[0], y * s[1], z * s[2])
     direction = (directions[index, 0] * s[0], directions[index, 1] * s[1], directions[index, 2] * s[2])
-    return Ray(place, direction, first)
+    inverse = (_inverse(direction[0]), _inverse(direction[1]), _inverse(direction[2]))
+    return Ray(place, direction, inverse, first)
+
+
+@inner
+def _inverse(value):
+    return f32(1) / value if value != f32(0) else f32(0)
 
 
 @inner
@@ -100,7 +110,7 @@ def lattice_range(ray, count, cells, rule):
     for axis in range(3):
         place, direction = ray.place[axis], ray.direction[axis]
         if direction != f32(0):
-            low, high = (-half - place) / direction, (half - place) / direction
+            low, high = (-half - place) * ray.inverse[axis], (half - place) * ray.inverse[axis]
             enter, leave = max(enter, min(low, high)), min(leave, max(low, high))
         elif abs(place) >= half:
             return 0, 0
@@ -160,15 +170,17 @@ def empty_until(ray, t, width, cells, rule):
     )
     blocks = resolution // BLOCK
     edge = 1
-    if cells.blocks[cascade, ((cx // BLOCK) * blocks + cy // BLOCK) * blocks + cz // BLOCK] == 0:
+    block = ((cx >> LOG2_BLOCK) * blocks + (cy >> LOG2_BLOCK)) * blocks + (cz >> LOG2_BLOCK)
+    if cells.blocks[cascade, block] == 0:
         edge = BLOCK
     else:
         cell = (cx * resolution + cy) * resolution + cz
         if (cells.bits[cascade, cell >> 3] >> (cell & 7)) & 1:
             return f32(-1)
-    leave = to_wall(x, cx, ray.direction[0] * scale, edge)
-    leave = min(leave, to_wall(y, cy, ray.direction[1] * scale, edge))
-    leave = t + min(leave, to_wall(z, cz, ray.direction[2] * scale, edge))
+    leave = to_wall(x, cx, ray.direction[0], ray.inverse[0], edge)
+    leave = min(leave, to_wall(y, cy, ray.direction[1], ray.inverse[1], edge))
+    leave = min(leave, to_wall(z, cz, ray.direction[2], ray.inverse[2], edge))
+    leave = t + leave / scale
     # Longer steps ask a coarser box, in which this place may count as occupied.
     if rule.growth > f32(0) and cascade < num_cascades - 1:
         leave = min(leave, cells.cell_width * f32(1 << cascade) / rule.growth)
@@ -176,11 +188,14 @@ def empty_until(ray, t, width, cells, rule):
 
 
 @inner
-def to_wall(place, cell, velocity, edge):
-    """Distance along the ray to the wall of a cell, or of its block of `edge` cells, on one axis."""
-    low = cell // edge * edge
-    if velocity > f32(0):
-        return (f32(low + edge) - place) / velocity
-    if velocity < f32(0):
-        return (f32(low) - place) / velocity
+def to_wall(place, cell, direction, inverse, edge):
+    """From a place to the wall of its cell, or of its block of `edge` cells, on one axis, over the direction.
+
+    `edge` is a power of two: a division of integers would take longer than all the rest.
+    """
+    low = cell & -edge
+    if direction > f32(0):
+        return (f32(low + edge) - place) * inverse
+    if direction < f32(0):
+        return (f32(low) - place) * inverse
     return f32(3e38)
