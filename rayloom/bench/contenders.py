@@ -15,7 +15,7 @@ from rayloom.fields.hash_field import HashField
 from rayloom.kernels import hash_grid, march, tiny_mlp, use_reference
 from rayloom.methods.loom import Loom
 from rayloom.rendering.packed import render_packed
-from rayloom.training.loop import Optimizer
+from rayloom.training.optimizer import Optimizer
 from rayloom.types import Batch, Progress, Rays, Rendering
 
 STILL = 1e-12

@@ -18,7 +18,7 @@ from rayloom.kernels import (
     tiny_mlp,
     total_variation,
 )
-from rayloom.kernels.numba.threads import num_threads
+from rayloom.kernels.threads import num_threads
 
 LAYOUT = HashGridLayout(num_levels=8, features_per_level=4, log2_rows=15, coarsest=16, finest=1024)
 """That of loom."""

@@ -8,7 +8,8 @@ import torch
 from rayloom.bench.rows import Row
 from rayloom.bench.timing import Effort, best_seconds
 from rayloom.kernels.dispatch import numba_suits
-from rayloom.kernels.numba.threads import num_threads, run
+from rayloom.kernels.numba.threads import run
+from rayloom.kernels.threads import num_threads
 
 ROUNDS = 1 << 21
 LOADS = 1 << 20

@@ -78,6 +78,7 @@ def noise(scene: Scene, num_photos: int, side: int) -> Scene:
         images=tuple(pixels),
         ignore=(None,) * num_photos,
         depths=(None,) * num_photos,
+        coarser=(),
         intrinsics=tuple(scene.intrinsics[i].resized(side, side) for i in chosen),
         world_from_camera=scene.world_from_camera[chosen],
         near=scene.near[chosen],

@@ -13,7 +13,7 @@ from rayloom.bench.startup import startup_rows
 from rayloom.bench.timing import Effort
 from rayloom.data.batches import PixelBatches
 from rayloom.data.scene import Scene
-from rayloom.kernels.numba.threads import num_threads
+from rayloom.kernels.threads import num_threads
 from rayloom.methods.loom import Loom, LoomConfig
 from rayloom.training.config import TrainConfig
 from rayloom.training.evaluate import evaluate

@@ -125,7 +125,7 @@ def machine_facts(device: "torch.device") -> dict[str, Any]:
     import torch
 
     from rayloom.bench.limits import probes_run
-    from rayloom.kernels.numba.threads import num_threads
+    from rayloom.kernels.threads import num_threads
 
     lanes = None
     if probes_run(device):

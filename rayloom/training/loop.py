@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from rayloom.kernels.numba.threads import torch_on_one_thread
+from rayloom.kernels.threads import torch_on_one_thread
 from rayloom.losses import squared_error
 from rayloom.method import Method
 from rayloom.training.config import TrainConfig

@@ -4,7 +4,7 @@ from rayloom.bench.scaling import noise, over_threads, scaling_curves
 from rayloom.bench.training import Trained
 from rayloom.data.scene import Scene
 from rayloom.kernels import use_reference
-from rayloom.kernels.numba.threads import num_threads
+from rayloom.kernels.threads import num_threads
 from tests.bench.conftest import TINY
 
 

@@ -28,7 +28,8 @@ from rayloom.kernels.numba.jit import f32
 from rayloom.kernels.numba.layers import Network, aligned_zeros, fill_network, layer_of, new_network
 from rayloom.kernels.numba.marching import lattice
 from rayloom.kernels.numba.stepping import Cells, Rule, cells_of, rule_of
-from rayloom.kernels.numba.threads import num_threads, run
+from rayloom.kernels.numba.threads import run
+from rayloom.kernels.threads import num_threads
 from rayloom.types import Rays
 
 MAX_TRAINING_THREADS = 8

@@ -23,8 +23,9 @@ from rayloom.kernels.numba.layers import (
     new_network,
 )
 from rayloom.kernels.numba.products import ROWS
-from rayloom.kernels.numba.threads import num_threads, run
+from rayloom.kernels.numba.threads import run
 from rayloom.kernels.numba.vector import fetch_add
+from rayloom.kernels.threads import num_threads
 
 CHUNK = 256
 """Samples per block of work."""

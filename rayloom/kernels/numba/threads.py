@@ -4,57 +4,21 @@ Kernels release the GIL, so plain Python threads do. A kernel gets the number of
 counter first, and takes blocks of work from the counter until none is left.
 """
 
-import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 
-CGROUP = Path("/sys/fs/cgroup")
-
-
-@cache
-def num_threads() -> int:
-    """How many threads this process may keep busy: its CPU affinity, cut by the quota of its cgroup."""
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(affinity, cpu_quota(CGROUP, Path("/proc/self/cgroup")))))
-
-
-def cpu_quota(root: Path, membership: Path) -> float:
-    """CPUs that the cgroups of this process grant (version 2, else version 1), infinity where unlimited."""
-    quota = math.inf
-    lines = _read(membership).splitlines()
-    own = next((line[3:] for line in lines if line.startswith("0::")), "/")
-    folder = root / own.lstrip("/")
-    for parent in (folder, *folder.parents):
-        if root == parent or root in parent.parents:
-            quota = min(quota, _ratio(*_read(parent / "cpu.max").split()))
-    v1 = root / "cpu"
-    return min(quota, _ratio(_read(v1 / "cpu.cfs_quota_us").strip(), _read(v1 / "cpu.cfs_period_us").strip()))
+from rayloom.kernels.threads import num_threads
 
 
 def run(kernel: Callable[..., Any], blocks: int, *arguments: object) -> None:
     """Call kernel(thread, counter, *arguments) on every thread, or on this one alone for one block."""
     if blocks > 0:
         _pool().run(kernel, min(blocks, num_threads()), arguments)
-
-
-@contextmanager
-def torch_on_one_thread() -> Iterator[None]:
-    """Within this context torch leaves the other cores to the kernels' threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Pool:
@@ -108,17 +72,3 @@ def _error_of(kernel: Callable[..., Any], thread: int, arguments: tuple[object, 
     except BaseException as error:
         return error
     return None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
-
-def _ratio(quota: str = "max", period: str = "100000") -> float:
-    """Quota over period; what is absent, "max" or not positive sets no limit."""
-    if not (quota.isdigit() and period.isdigit()) or int(quota) * int(period) == 0:
-        return math.inf
-    return int(quota) / int(period)
