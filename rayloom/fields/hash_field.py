@@ -45,7 +45,7 @@ class HashField(nn.Module):
         self.directions = DirectionEncoding()
         code_size = CODE_SIZE if num_codes else 0
         self.density_mlp = _matrices(layout.num_channels, 64, NUM_FEATURES)
-        self.color_mlp = _matrices(NUM_FEATURES + self.directions.num_outputs + code_size, 64, 64, 3)
+        self.color_mlp = _matrices(NUM_FEATURES + self.directions.num_outputs + code_size, 64, 3)
         self.codes = nn.Parameter(torch.zeros(num_codes, code_size)) if num_codes else None
         self._fused: FusedField | None = None
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from rayloom.bench import timing, training
+from rayloom.bench import training
 from rayloom.bench.rows import Row
+from rayloom.cli import bench as bench_command
 from rayloom.cli.main import run
 from tests.bench.conftest import TINY
 
@@ -13,7 +14,10 @@ from tests.bench.conftest import TINY
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch):
     """Small problems, and no process that compiles everything anew."""
-    monkeypatch.setattr(timing, "Effort", lambda: TINY)
+    measure = bench_command.measure
+    monkeypatch.setattr(
+        bench_command, "measure", lambda options, device, effort: measure(options, device, TINY)
+    )
     monkeypatch.setattr(training, "startup_rows", lambda device: [Row("kernels ready, cold", 1.0, "s")])
 
 
