@@ -123,8 +123,8 @@ class NeRF(Method[NeRFConfig]):
         return composite(density, rgb, intervals, self.background, coarser, endless=endless)
 
     def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
-        """Squared error of both levels (eq. 6)."""
-        return {"photometric": photometric(rendering, batch)}
+        """Squared error of both levels (eq. 6), every pixel alike whatever it covers."""
+        return {"photometric": photometric(rendering, replace(batch, area=None))}
 
     def density(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
         """Density of the finer network at world points."""

@@ -3,7 +3,7 @@ from dataclasses import replace
 import torch
 
 from rayloom.methods.nerf import NeRF, NeRFConfig
-from rayloom.types import SceneInfo
+from rayloom.types import Batch, Progress, SceneInfo
 from tests.methods.test_loom import OBJECT, OPEN, rays_towards_the_middle
 
 
@@ -41,3 +41,13 @@ def test_noise_is_for_photographs_in_training_only():
         t = torch.linspace(1, 3, 8).expand(32, 8)
         first, second = (method.march(method.coarse, rays, t).rgb for _ in range(2))
         assert torch.equal(first, second) == same
+
+
+def test_every_pixel_counts_alike_however_many_it_covers():
+    method, rays, truth = nerf().eval(), rays_towards_the_middle(8), torch.rand(8, 3)
+    rendering, progress = method.render(rays), Progress(step=0, fraction=0.0)
+    plain = Batch(rays, rgb=truth, alpha=torch.ones(8))
+    reduced = replace(plain, area=4.0 ** torch.arange(8))
+    assert torch.equal(
+        *(method.losses(rendering, batch, progress)["photometric"] for batch in (plain, reduced))
+    )
