@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from rayloom.bench.goals import COMPILE_CACHED, COMPILE_COLD
 from rayloom.bench.limits import NO_PROBES, probes_run
 from rayloom.bench.rows import Row
 from rayloom.methods.loom import Loom, LoomConfig
@@ -32,12 +33,13 @@ SCENE = SceneInfo(
 
 def startup_rows(device: torch.device) -> list[Row]:
     """Seconds that the fused kernels take to be ready, without cached machine code and with it."""
-    names = ("kernels ready, cold", "kernels ready, cached")
+    bars = {"kernels ready, cold": COMPILE_COLD, "kernels ready, cached": COMPILE_CACHED}
     if not probes_run(device):
-        return [Row(name, None, "s", better="lower", note=NO_PROBES) for name in names]
+        return [Row(name, None, "s", bar=bar, better="lower", note=NO_PROBES) for name, bar in bars.items()]
     with tempfile.TemporaryDirectory() as folder:
-        seconds = [ready_seconds(Path(folder)) for _ in names]
-    return [Row(name, value, "s", better="lower") for name, value in zip(names, seconds, strict=True)]
+        return [
+            Row(name, ready_seconds(Path(folder)), "s", bar=bar, better="lower") for name, bar in bars.items()
+        ]
 
 
 def ready_seconds(cache: Path) -> float:

@@ -6,6 +6,7 @@ import torch
 
 from rayloom.bench.bound import samples_per_second
 from rayloom.bench.contenders import Speed, contenders, race
+from rayloom.bench.goals import PEAK_MEMORY, psnr_goal
 from rayloom.bench.limits import flops_per_second, probes_run, rows_per_second
 from rayloom.bench.rows import Bar, Curve, Report, Row
 from rayloom.bench.scaling import scaling_curves
@@ -134,9 +135,10 @@ def outcome_rows(trained: Trained) -> list[Row]:
     outcome = trained.outcome
     psnr = trained.psnr[-1][1] if trained.psnr else None
     background = ", ".join(f"{value:g}" for value in trained.scene.info.background)
+    goal = psnr_goal(trained.scene, outcome.seconds)
     note = f"over background ({background})" if trained.psnr else "the capture holds no view out"
     return [
-        Row(f"held-out PSNR after {outcome.seconds:.0f} s", psnr, "dB", note=note),
+        Row(f"held-out PSNR after {outcome.seconds:.0f} s", psnr, "dB", bar=goal, note=note),
         Row("training, end to end", outcome.rays / outcome.seconds / 1e3, "k rays/s"),
-        Row("peak memory", trained.peak_memory_mb, "MiB", better="lower"),
+        Row("peak memory", trained.peak_memory_mb, "MiB", bar=PEAK_MEMORY, better="lower"),
     ]

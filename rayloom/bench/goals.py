@@ -1,0 +1,38 @@
+"""What is asked of known captures on two cores: quality after some seconds, and seconds of a frame."""
+
+from rayloom.bench.rows import Bar
+from rayloom.data.scene import Scene
+
+_PSNR = {
+    ("blender_chair_400", 30): 32.5,
+    ("blender_chair_400", 60): 33.5,
+    ("blender_chair_400", 300): 35.0,
+    ("blender_chair_800", 120): 33.0,
+}
+"""At least, in dB on held-out views, by folder and seconds of training."""
+
+_FRAME_SECONDS = {
+    ("blender_chair_400", 400, 400): 0.2,
+    ("blender_chair_400", 800, 800): 0.8,
+    ("fox", 540, 960): 1.5,
+}
+"""At most, by folder, width and height."""
+
+PEAK_MEMORY = Bar("value", 2048.0)
+"""At most, in MiB, while a capture of 100 photos of 400 x 400 pixels is trained."""
+COMPILE_COLD = Bar("value", 20.0)
+"""At most, in seconds."""
+COMPILE_CACHED = Bar("value", 2.0)
+"""At most, in seconds."""
+
+
+def psnr_goal(scene: Scene, seconds: float) -> Bar | None:
+    """What the default method should reach; None where nothing was set."""
+    threshold = _PSNR.get((scene.root.name, round(seconds)))
+    return None if threshold is None else Bar("value", threshold)
+
+
+def frame_goal(scene: Scene, width: int, height: int) -> Bar | None:
+    """What a frame may take; None where nothing was set."""
+    threshold = _FRAME_SECONDS.get((scene.root.name, width, height))
+    return None if threshold is None else Bar("value", threshold)
