@@ -188,7 +188,7 @@ def claims_section(method: str) -> str:
     rows = [claim_row(claim, result) for claim, result in claims_with_results(method)]
     if not rows:
         return "This method makes no claims yet."
-    header = ("claim", "status", "measured", "threshold", "baseline", "seeds", "device and date")
+    header = ("claim", "status", "measured", "threshold", "baseline", "seeds", "seconds", "device and date")
     command = f"```sh\nrayloom claims {method} --run\n```"
     return f"{table(header, rows)}\n\nMeasure them anew:\n\n{command}"
 
@@ -201,20 +201,19 @@ def claims_with_results(method: str) -> list[tuple[Claim, Result | None]]:
 
 def claim_row(claim: Claim, result: Result | None) -> tuple[str, ...]:
     """What is claimed, and the figures that show it or not."""
-    sign = "at least" if claim.better == "higher" else "at most"
     what = f"**{claim.name}**: {' '.join(claim.description.split())}"
-    threshold = f"{sign} {figure(claim.threshold, claim.unit)}"
     if result is None:
-        return what, status(claim, result), "", threshold, "", "", ""
-    measured = result.reason or figure(result.measured, claim.unit)
-    where = f"{result.device}, {result.date}"
-    baseline = figure(result.baseline, claim.unit)
-    return what, status(claim, result), measured, threshold, baseline, str(result.seeds), where
-
-
-def figure(value: float | None, unit: str) -> str:
-    """A number to four digits with its unit; empty where there is none."""
-    return "" if value is None else f"{value:.4g} {unit}".strip()
+        return what, status(claim, result), "", claim.requirement, "", "", "", ""
+    return (
+        what,
+        status(claim, result),
+        result.reason or claim.figure(result.measured),
+        claim.requirement,
+        claim.figure(result.baseline),
+        str(result.seeds),
+        str(result.seconds),
+        f"{result.device}, {result.date}",
+    )
 
 
 def option(item: dataclasses.Field[Any]) -> str:

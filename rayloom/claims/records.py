@@ -44,14 +44,21 @@ class Claim:
     """What makes one figure of those of several seeds."""
     seeds: int = 1
     """Number of seeds that are measured unless told otherwise."""
-    long: bool = False
-    """Takes too long to be measured with the others."""
 
     def holds(self, measured: float) -> bool:
         """Whether a figure reaches the threshold; not-a-number never does."""
         if math.isnan(measured):
             return False
         return measured >= self.threshold if self.better == "higher" else measured <= self.threshold
+
+    @property
+    def requirement(self) -> str:
+        """What a figure must reach, with direction and unit, as ">= 1.5 dB"."""
+        return f"{'>=' if self.better == 'higher' else '<='} {self.figure(self.threshold)}"
+
+    def figure(self, value: float | None) -> str:
+        """A number to four digits with the unit of the claim; empty where there is none."""
+        return "" if value is None else f"{value:.4g} {self.unit}".strip()
 
 
 @dataclass(frozen=True)

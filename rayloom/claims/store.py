@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -46,6 +46,19 @@ def write_results(path: Path, results: Iterable[Result]) -> None:
     """Keep results, ordered as given; raises InputError where the file cannot be written."""
     with whole_file(path) as part:
         part.write_text("\n".join(map(_toml, results)), encoding="utf-8")
+
+
+def record(path: Path, claims: Sequence[Claim], result: Result) -> list[str]:
+    """Keep a result of one of a method's claims beside those of the others, in the order of the claims.
+
+    Returns the names of results that were dropped because their claims no longer exist. Raises InputError
+    where the file is broken or cannot be written.
+    """
+    # Measuring takes minutes: what the file held before may be older than what it holds now.
+    results = read_results(path) | {result.claim: result}
+    names = [claim.name for claim in claims]
+    write_results(path, [results[name] for name in names if name in results])
+    return [name for name in results if name not in names]
 
 
 def _toml(result: Result) -> str:

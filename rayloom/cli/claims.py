@@ -1,28 +1,29 @@
 """`rayloom claims`: the table of claims, as it was recorded or measured anew."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rayloom import methods
 from rayloom.claims.records import Claim, Result, status
 from rayloom.claims.runner import measure
-from rayloom.claims.store import claims_of, read_results, results_path, write_results
+from rayloom.claims.store import claims_of, read_results, record, results_path
 from rayloom.cli.options import Word, parse
 from rayloom.cli.output import note, print_json, print_table, warn
 from rayloom.errors import InputError
+
+HEADER = ("method", "claim", "status", "measured", "threshold", "baseline", "seeds", "seconds", "date")
 
 
 @dataclass(frozen=True)
 class ClaimsOptions:
     """Options of `rayloom claims`."""
 
-    methods: Word[tuple[str, ...]] = ()
-    """Methods to list; all where none is named."""
+    names: Word[tuple[str, ...]] = ()
+    """METHOD for all claims of a method, METHOD/CLAIM for one; all claims where none is named."""
     run: bool = False
-    """Measure the quick claims anew."""
-    long: bool = False
-    """With --run: measure the long claims as well."""
+    """Measure the claims anew."""
     seeds: int | None = None
     """With --run: number of seeds; by default each claim's own."""
     record: bool = False
@@ -31,49 +32,100 @@ class ClaimsOptions:
     """Print JSON on stdout."""
 
     def __post_init__(self) -> None:
-        if not self.run and (self.long or self.record or self.seeds is not None):
-            raise InputError("--long, --seeds, --record", "were given without --run; expected it beside them")
+        if not self.run and (self.record or self.seeds is not None):
+            raise InputError("--seeds, --record", "were given without --run; expected it beside them")
         if self.seeds is not None and self.seeds < 1:
             raise InputError("--seeds", f"is {self.seeds}; expected a positive number")
+
+
+class _Entry(NamedTuple):
+    """A claim, and the method that makes it."""
+
+    method: str
+    claim: Claim
 
 
 def run(args: list[str]) -> int:
     """Print every claim with its figure; measure first if asked to."""
     options = parse(ClaimsOptions, "claims", "List what the methods are claimed to do, or measure it.", args)
-    for name in options.methods:
-        methods.source(name)
-    rows = [row for name in options.methods or methods.names() for row in _rows(name, options)]
+    chosen = _chosen(options.names)
+    if options.record and options.seeds is not None:
+        _check_seeds(chosen, options.seeds)
+    # All files are read first, so that a broken one is refused before anything is measured.
+    kept = {method: read_results(results_path(method)) for method, _ in chosen.values()}
+    rows: list[dict[str, Any]] = []
+    for name, entry in chosen.items():
+        result = kept[entry.method].get(entry.claim.name)
+        if options.run:
+            result = _measured(name, entry, result, options)
+        if result is not None and result.reason:
+            warn([f"{name} could not be measured: {result.reason}"])
+        rows.append(_row(entry, result))
     if options.json:
         print_json(rows)
     else:
-        header = ("method", "claim", "status", "measured", "threshold", "baseline", "seeds", "date")
-        print_table(header, [[_cell(row[key]) for key in header] for row in rows])
+        claims = [claim for _, claim in chosen.values()]
+        print_table(HEADER, map(_cells, claims, rows))
     return 0
 
 
-def _rows(method: str, options: ClaimsOptions) -> Iterator[dict[str, Any]]:
-    claims, path = claims_of(method), results_path(method)
-    results = read_results(path)
-    for claim in claims:
-        if options.run and (options.long or not claim.long):
-            note(f"{method}: {claim.description}")
-            results[claim.name] = measure(claim, options.seeds)
-            note(f"{method}: {claim.name} {_figure(claim, results[claim.name])}")
-            if options.record:
-                write_results(path, [results[c.name] for c in claims if c.name in results])
-    for claim in claims:
-        result = results.get(claim.name)
-        if result is not None and result.reason:
-            warn([f"{method}: {claim.name} could not be measured: {result.reason}"])
-        yield _row(method, claim, result)
+def _chosen(words: Iterable[str]) -> dict[str, _Entry]:
+    """The claims that words stand for, by METHOD/CLAIM; all claims where there are no words."""
+    groups: dict[str, dict[str, _Entry]] = {}
+    for method in methods.names():
+        entries = {f"{method}/{claim.name}": _Entry(method, claim) for claim in claims_of(method)}
+        groups |= {method: entries, **{name: {name: entry} for name, entry in entries.items()}}
+    chosen: dict[str, _Entry] = {}
+    for word in words or methods.names():
+        # Methods may be written with underscores; no claim has one.
+        name = word.replace("_", "-")
+        if name not in groups:
+            raise _unknown(word, groups)
+        chosen |= groups[name]
+    return chosen
 
 
-def _row(method: str, claim: Claim, result: Result | None) -> dict[str, Any]:
+def _unknown(word: str, known: Iterable[str]) -> InputError:
+    """The refusal of a word, with the nearest name, and the claims of its method or else all methods."""
+    if methods.is_file(word):
+        return InputError(word, "is a file, which has no claims; expected METHOD or METHOD/CLAIM")
+    method, slash, _ = word.replace("_", "-").partition("/")
+    claims = [name for name in known if "/" in name]
+    close = difflib.get_close_matches(word, claims if slash else known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    expected = [name for name in claims if name.startswith(f"{method}/")] or methods.names()
+    return InputError(repr(word), f"no such method or claim; {hint}expected one of {', '.join(expected)}")
+
+
+def _check_seeds(chosen: dict[str, _Entry], seeds: int) -> None:
+    for name, (_, claim) in chosen.items():
+        if seeds < claim.seeds:
+            raise InputError("--seeds", f"is {seeds}; expected at least {claim.seeds} to record {name}")
+
+
+def _measured(name: str, entry: _Entry, kept: Result | None, options: ClaimsOptions) -> Result:
+    """The result of measuring now; recorded if asked to."""
+    claim = entry.claim
+    last = f" Last time: {kept.seconds} s, seeds: {kept.seeds}." if kept and not kept.reason else ""
+    note(f"{name}: {claim.description}{last}")
+    result = measure(claim, options.seeds)
+    figure = result.reason or claim.figure(result.measured)
+    note(f"{name}: {status(claim, result)}: {figure}; expected {claim.requirement}")
+    if options.record:
+        gone = record(results_path(entry.method), claims_of(entry.method), result)
+        warn(f"{entry.method}/{name} is no longer claimed; its recorded result was dropped" for name in gone)
+    return result
+
+
+def _row(entry: _Entry, result: Result | None) -> dict[str, Any]:
+    method, claim = entry
     return {
         "method": method,
         "claim": claim.name,
         "measured": result and result.measured,
         "threshold": claim.threshold,
+        "better": claim.better,
+        "unit": claim.unit,
         "baseline": result and result.baseline,
         "seeds": result and result.seeds,
         "status": status(claim, result),
@@ -83,13 +135,8 @@ def _row(method: str, claim: Claim, result: Result | None) -> dict[str, Any]:
     }
 
 
-def _figure(claim: Claim, result: Result) -> str:
-    sign = "at least" if claim.better == "higher" else "at most"
-    figure = result.reason if result.measured is None else f"{result.measured:.4g} {claim.unit}".strip()
-    return f"{status(claim, result)}: {figure}; expected {sign} {claim.threshold:.4g} {claim.unit}".strip()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _cells(claim: Claim, row: dict[str, Any]) -> list[str]:
+    """A line of the table: figures carry their unit, and the threshold its direction."""
+    figures = {key: claim.figure(row[key]) for key in ("measured", "baseline")}
+    texts = row | figures | {"threshold": claim.requirement}
+    return ["-" if texts[key] in (None, "") else str(texts[key]) for key in HEADER]

@@ -1,4 +1,5 @@
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from rayloom import methods
 from rayloom.claims.records import Claim, Measurement, Result, status
 from rayloom.claims.runner import device_description, measure
-from rayloom.claims.store import claims_of, read_results, write_results
+from rayloom.claims.store import claims_of, read_results, record, write_results
 from rayloom.errors import InputError
 
 
@@ -75,6 +76,22 @@ def test_the_threshold_decides(better: str, measured: float, expected: str) -> N
     assert status(claim(better=better), result(measured=measured)) == expected
 
 
+@pytest.mark.parametrize(
+    ("better", "threshold", "unit", "expected"),
+    [("higher", 1.5, "dB", ">= 1.5 dB"), ("lower", 0.52, "", "<= 0.52"), ("lower", -1.0, "s", "<= -1 s")],
+)
+def test_what_a_figure_must_reach_is_told_with_direction_and_unit(
+    better: str, threshold: float, unit: str, expected: str
+) -> None:
+    assert claim(better=better, threshold=threshold, unit=unit).requirement == expected
+
+
+def test_a_figure_has_four_digits_and_its_unit() -> None:
+    assert claim(unit="dB").figure(2.51234) == "2.512 dB"
+    assert claim().figure(0.0) == "0"
+    assert claim(unit="dB").figure(None) == ""
+
+
 def test_what_was_never_measured_is_unverified() -> None:
     assert status(claim(), None) == "unverified"
 
@@ -97,6 +114,18 @@ def test_results_read_back_as_they_were_written(
     ]
     write_results(path, kept)
     assert repr(read_results(path)) == repr({item.claim: item for item in kept})
+
+
+@given(st.lists(st.sampled_from("abcde"), unique=True), st.sampled_from("abc"))
+def test_recording_changes_one_result_and_drops_those_without_a_claim(
+    tmp_path_factory: pytest.TempPathFactory, before: list[str], name: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "recorded.toml"
+    write_results(path, [result(claim=old, measured=1.0) for old in before])
+    dropped = record(path, [claim(name=known) for known in "abc"], result(claim=name, measured=2.0))
+    assert dropped == [old for old in before if old in "de"]
+    figures = [(kept, found.measured) for kept, found in read_results(path).items()]
+    assert figures == [(kept, 2.0 if kept == name else 1.0) for kept in "abc" if kept in {*before, name}]
 
 
 def test_without_a_file_there_are_no_results(tmp_path: Path) -> None:
@@ -123,3 +152,4 @@ def test_claims_have_unique_names_and_say_what_they_measure(method: str) -> None
     assert len({item.name for item in claims}) == len(claims)
     for item in claims:
         assert item.description.endswith(".")
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", item.name)

@@ -12,6 +12,7 @@ import pytest
 from rayloom import methods
 from rayloom.bench.rows import Bar, Report, Row
 from rayloom.claims.records import Claim, Measurement, Result
+from rayloom.claims.store import claims_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -87,18 +88,18 @@ CLAIM = Claim("sharp", "Sharper | than blunt.", 2.0, "higher", lambda seed: Meas
 @pytest.mark.parametrize(
     ("result", "cells"),
     [
-        (None, ["unverified", "", "at least 2 dB", "", "", ""]),
+        (None, ["unverified", "", ">= 2 dB", "", "", "", ""]),
         (
             Result("sharp", 3, 9.0, "a CPU, 2 cores", "2030-01-02", measured=2.51234, baseline=0.5),
-            ["shown", "2.512 dB", "at least 2 dB", "0.5 dB", "3", "a CPU, 2 cores, 2030-01-02"],
+            ["shown", "2.512 dB", ">= 2 dB", "0.5 dB", "3", "9.0", "a CPU, 2 cores, 2030-01-02"],
         ),
         (
             Result("sharp", 1, 9.0, "a CPU", "2030-01-02", measured=1.0),
-            ["failed", "1 dB", "at least 2 dB", "", "1", "a CPU, 2030-01-02"],
+            ["failed", "1 dB", ">= 2 dB", "", "1", "9.0", "a CPU, 2030-01-02"],
         ),
         (
             Result("sharp", 1, 9.0, "a CPU", "2030-01-02", reason="ValueError: no"),
-            ["failed", "ValueError: no", "at least 2 dB", "", "1", "a CPU, 2030-01-02"],
+            ["failed", "ValueError: no", ">= 2 dB", "", "1", "9.0", "a CPU, 2030-01-02"],
         ),
     ],
 )
@@ -106,6 +107,13 @@ def test_a_claim_is_shown_failed_or_unverified_with_its_figures(
     generate: ModuleType, result: Result | None, cells: list[str]
 ):
     assert list(generate.claim_row(CLAIM, result)) == ["**sharp**: Sharper | than blunt.", *cells]
+
+
+@pytest.mark.parametrize("name", [name for name in methods.names() if claims_of(name)])
+def test_every_line_of_a_table_of_claims_has_a_cell_for_each_column(generate: ModuleType, name: str):
+    lines = [line for line in generate.claims_section(name).splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + len(claims_of(name))
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {9}
 
 
 def test_a_bar_in_a_cell_does_not_split_it(generate: ModuleType):
