@@ -1,4 +1,4 @@
-"""Sums and products along rays on the CPU: the faster twins of `rayloom.kernels.segments`."""
+"""Weights along rays on the CPU: the faster twin in `rayloom.kernels.segments`, where torch sums faster."""
 
 # Numba infers the types in kernels; the context of autograd has none.
 # ruff: noqa: ANN001, ANN202, ANN401
@@ -17,14 +17,7 @@ from rayloom.kernels.numba.threads import run
 from rayloom.kernels.numba.vector import fetch_add
 
 CHUNK = 256
-"""Rays or samples per block of work."""
-
-
-def segment_sum(
-    values: Float[Tensor, "samples *channels"], ray_index: Int[Tensor, " samples"], num_rays: int
-) -> Float[Tensor, "rays *channels"]:
-    """The sum of each ray's values."""
-    return _SegmentSum.apply(values, ray_index, num_rays)
+"""Rays per block of work."""
 
 
 def packed_weights(
@@ -32,27 +25,6 @@ def packed_weights(
 ) -> Float[Tensor, " samples"]:
     """How much each sample adds to its pixel; differentiable once."""
     return _PackedWeights.apply(optical_depth, ray_index, num_rays)
-
-
-class _SegmentSum(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, ray_index: Tensor, num_rays: int) -> Tensor:
-        ctx.save_for_backward(ray_index)
-        shape = values.shape[1:]
-        flat = values.detach().contiguous().reshape(len(values), shape.numel()).numpy()
-        out = np.zeros((num_rays, shape.numel()), np.float32)
-        run(_sum, -(-num_rays // CHUNK), flat, _edges(ray_index, num_rays), out)
-        return torch.from_numpy(out).reshape(num_rays, *shape)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (ray_index,) = ctx.saved_tensors
-        grad = grads[0].contiguous().numpy()
-        width = grads[0].shape[1:].numel()
-        out = np.empty((len(ray_index), width), np.float32)
-        run(_spread, -(-len(out) // CHUNK), grad.reshape(len(grad), width), ray_index.numpy(), out)
-        return torch.from_numpy(out).reshape(len(out), *grad.shape[1:]), None, None
 
 
 class _PackedWeights(torch.autograd.Function):
@@ -77,31 +49,6 @@ class _PackedWeights(torch.autograd.Function):
 def _edges(ray_index: Tensor, num_rays: int) -> np.ndarray:
     """Where each ray's samples begin, and where the last one's end."""
     return np.searchsorted(ray_index.numpy(), np.arange(num_rays + 1))
-
-
-@kernel
-def _sum(thread, counter, values, edges, out):
-    """Sum rows by ray."""
-    while True:
-        start = fetch_add(counter, 1) * CHUNK
-        if start >= out.shape[0]:
-            break
-        for ray in range(start, min(start + CHUNK, out.shape[0])):
-            for i in range(edges[ray], edges[ray + 1]):
-                for channel in range(out.shape[1]):
-                    out[ray, channel] += values[i, channel]
-
-
-@kernel
-def _spread(thread, counter, rows, ray_index, out):
-    """Give each sample its ray's row."""
-    while True:
-        start = fetch_add(counter, 1) * CHUNK
-        if start >= out.shape[0]:
-            break
-        for i in range(start, min(start + CHUNK, out.shape[0])):
-            for channel in range(out.shape[1]):
-                out[i, channel] = rows[ray_index[i], channel]
 
 
 @kernel
