@@ -1,10 +1,14 @@
 """Training a method on a world and scoring it: what most claims are made of."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool
+    from torch import Tensor
+
     from rayloom.data.scene import DataConfig, Scene
     from rayloom.data.synthetic.rigs import Rig
     from rayloom.data.synthetic.world import World
@@ -52,8 +56,10 @@ def _fitted(
     return method
 
 
-def held_out_psnr(method: "Method[Any]", scene: "Scene") -> float:
-    """Mean PSNR of the held-out views."""
+def held_out_psnr(
+    method: "Method[Any]", scene: "Scene", masks: 'Mapping[int, Bool[Tensor, "h w"]] | None' = None
+) -> float:
+    """Mean PSNR of the held-out views; of the pixels where masks, one for each of these images, are true."""
     from rayloom.data.batches import scene_cameras, truth_image
     from rayloom.metrics.images import psnr
 
@@ -62,5 +68,7 @@ def held_out_psnr(method: "Method[Any]", scene: "Scene") -> float:
     values = []
     for index in scene.indices("test"):
         truth, valid = truth_image(scene, index)
+        if masks is not None:
+            valid = valid & masks[index]
         values.append(psnr(method.render_image(cameras.image_rays(index)).rgb.clamp(0, 1), truth, valid))
     return fmean(values)

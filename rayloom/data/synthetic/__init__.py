@@ -8,7 +8,7 @@ from rayloom.data.synthetic.captures import SyntheticCapture, make_capture
 from rayloom.data.synthetic.defects import Defects
 from rayloom.data.synthetic.families import family_world
 from rayloom.data.synthetic.heads import head_signals, head_world
-from rayloom.data.synthetic.outdoors import unbounded_world
+from rayloom.data.synthetic.outdoors import panorama_world, unbounded_world
 from rayloom.data.synthetic.rigs import Dome, Facing, Inside, Orbit, Rig, Walk
 from rayloom.data.synthetic.room import room_world
 from rayloom.data.synthetic.still_life import moving_world, object_world, shiny_world, sparse_world
@@ -37,6 +37,7 @@ __all__ = [
     "moving_world",
     "object_world",
     "optical_flow",
+    "panorama_world",
     "render_view",
     "room_world",
     "scene_flow",

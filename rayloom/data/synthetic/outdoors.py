@@ -1,4 +1,4 @@
-"""The still life outdoors, among things that stand near and far."""
+"""The still life outdoors, among things that stand near and far, or in front of far things alone."""
 
 import math
 from dataclasses import replace
@@ -19,6 +19,7 @@ from rayloom.data.synthetic.still_life import (
     object_world,
 )
 from rayloom.data.synthetic.textures import (
+    Bands,
     Checker,
     Constant,
     Grain,
@@ -30,6 +31,7 @@ from rayloom.data.synthetic.textures import (
 from rayloom.data.synthetic.world import Object, Sun, World, group
 
 SKY_RADIUS = 200.0
+PANORAMA_RADIUS = 20.0
 _GROUND = -0.8
 
 
@@ -60,6 +62,30 @@ def unbounded_world(seed: int = 0) -> World:
         (Sun((0.55, -0.5, 0.72), (1.85, 1.7, 1.48), 0.05),),
         labels=(*still_life.labels, "ground", "sky", "house", "tree", "tower", "dome"),
         radius=SKY_RADIUS,
+        is_open=False,
+    )
+
+
+def panorama_world(seed: int = 0) -> World:
+    """The still life in the middle of a painted sphere of 20 units: sky, hills, and between them nothing.
+
+    What is near and what is far are told apart by the label "panorama".
+    """
+    still_life = object_world(seed)
+    low, high = (0.03, 0.03, 0.03), (0.03, 0.03, 0.06)
+    fields = Grain(hex_color("c9b458"), hex_color("3f5a2f"), low, octaves=3, seed=seed, sharpness=2.0)
+    clouds = Grain(hex_color("f3f6f8"), hex_color("4f86bd"), high, octaves=3, seed=seed + 1, sharpness=2.0)
+    painting = Material(Bands(clouds, fields, ((-PANORAMA_RADIUS, 0.0),)), glows=True)
+    labels = (*still_life.labels, "panorama")
+    sphere = Object(
+        "panorama", Sphere(PANORAMA_RADIUS), painting, labels.index("panorama"), casts_shadow=False
+    )
+    return World(
+        "panorama",
+        (*still_life.objects, sphere),
+        still_life.lights,
+        labels=labels,
+        radius=PANORAMA_RADIUS,
         is_open=False,
     )
 

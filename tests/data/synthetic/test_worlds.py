@@ -15,6 +15,7 @@ from rayloom.data.synthetic import (
     make_capture,
     moving_world,
     object_world,
+    panorama_world,
     room_world,
     shiny_world,
     sparse_world,
@@ -33,7 +34,12 @@ OPEN = {
     "car": family_world(0, "car"),
     "chair": family_world(0, "chair"),
 }
-CLOSED = {"unbounded": unbounded_world(), "room": room_world(), "head": head_world()}
+CLOSED = {
+    "unbounded": unbounded_world(),
+    "panorama": panorama_world(),
+    "room": room_world(),
+    "head": head_world(),
+}
 RIGS: dict[str, Rig] = {
     "Dome": Dome(),
     "Orbit": Orbit(),
@@ -68,7 +74,7 @@ def test_labels_have_names_and_pictures_have_contrast(name: str):
 
 @pytest.mark.parametrize("name", CLOSED)
 def test_every_ray_meets_something_in_worlds_without_emptiness(name: str):
-    rig = {"unbounded": Dome(), "room": Inside(), "head": Facing()}[name]
+    rig = {"room": Inside(), "head": Facing()}.get(name, Dome())
     capture = make_capture(CLOSED[name], rig, num_views=2, size=24, samples=1)
     assert all(bool(capture.truth(i).mask.all()) for i in range(2))
 
@@ -100,7 +106,25 @@ def test_background_objects_stand_between_5_and_60_units():
     assert 25 < float(reach.max()) < 70
 
 
-@pytest.mark.parametrize("maker", [object_world, sparse_world, room_world, unbounded_world, head_world])
+def test_the_panorama_has_things_in_the_unit_ball_a_painting_at_20_units_and_nothing_between():
+    world = panorama_world()
+    capture = make_capture(world, Dome(distance=1.6, fov_rad=1.1), num_views=4, size=48)
+    truths = [capture.truth(i) for i in range(4)]
+    reach = torch.stack([truth.points.norm(dim=-1) for truth in truths])
+    painting = torch.stack([truth.label == world.labels.index("panorama") for truth in truths])
+    torch.testing.assert_close(reach[painting], torch.full_like(reach[painting], 20.0))
+    assert float(reach[~painting].max()) < 1
+    assert 0.3 < float(painting.float().mean()) < 0.8
+    # It can be recognised: sky and fields differ, and both have a pattern.
+    colors = torch.stack([truth.rgb for truth in truths])[painting]
+    above = torch.stack([truth.points[..., 2] for truth in truths])[painting] > 0
+    assert float((colors[above].mean(0) - colors[~above].mean(0)).norm()) > 0.3
+    assert min(float(colors[side].std(0).max()) for side in (above, ~above)) > 0.1
+
+
+@pytest.mark.parametrize(
+    "maker", [object_world, sparse_world, room_world, unbounded_world, panorama_world, head_world]
+)
 def test_a_seed_always_makes_the_same_world(maker):
     def first_photo(world: World) -> np.ndarray:
         image = make_capture(world, Inside(), num_views=1, size=16, samples=1).capture.frames[0].image
