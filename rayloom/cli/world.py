@@ -15,7 +15,9 @@ from rayloom.training.runs import refuse_used
 if TYPE_CHECKING:
     from rayloom.data.synthetic import Rig, World
 
-Kind = Literal["object", "shiny", "sparse", "moving", "car", "chair", "unbounded", "forward-facing", "room"]
+Kind = Literal[
+    "object", "shiny", "sparse", "moving", "car", "chair", "unbounded", "panorama", "forward-facing", "room"
+]
 Format = Literal["blender", "transforms", "llff", "colmap", "colmap-text", "tiny"]
 
 FORMATS = {"colmap": "colmap-binary"}
@@ -30,7 +32,8 @@ class WorldOptions:
     """New or empty folder for the capture."""
     kind: Kind = "object"
     """What is photographed: a still life, the same in glaze, few things in much space, things that move, a
-    car, a chair, a table on a plain, the same from one side only, or a room from within."""
+    car, a chair, a table on a plain, one before a far painting, the plain from one side only, or a room from
+    within."""
     views: int = 100
     """Number of photos; every 8th is held out."""
     size: int = 200
@@ -71,7 +74,8 @@ def _world(kind: Kind, seed: int) -> "tuple[World, Rig]":
     """A world and where its photographer stands."""
     from rayloom.data import synthetic
 
-    dome = synthetic.Dome()
+    dome, low = synthetic.Dome(), math.radians(5)
+    close = synthetic.Dome(distance=1.6, low_rad=low, high_rad=math.radians(45), fov_rad=1.1)
     makers: dict[Kind, tuple[Callable[[int], World], Rig]] = {
         "object": (synthetic.object_world, dome),
         "shiny": (synthetic.shiny_world, dome),
@@ -80,6 +84,7 @@ def _world(kind: Kind, seed: int) -> "tuple[World, Rig]":
         "car": (partial(synthetic.family_world, kind="car"), dome),
         "chair": (partial(synthetic.family_world, kind="chair"), dome),
         "unbounded": (synthetic.unbounded_world, synthetic.Dome(high_rad=math.radians(50))),
+        "panorama": (synthetic.panorama_world, close),
         "forward-facing": (synthetic.unbounded_world, synthetic.Facing()),
         "room": (synthetic.room_world, synthetic.Inside()),
     }

@@ -16,20 +16,29 @@ def squared_error(
     With areas of the pixels, the mean over rays is weighted by them: a pixel of a reduced photo counts as
     much as all those that it stands for (Barron et al. 2021, section 4).
     """
-    error = (rgb - truth).square()
-    if area is None:
-        return error.mean()
-    return (area * error.mean(-1)).sum() / area.sum()
+    return _mean((rgb - truth).square(), area)
 
 
 def charbonnier(
-    rgb: Float[Tensor, "*batch 3"], truth: Float[Tensor, "*batch 3"], padding: float = 1e-3
+    rgb: Float[Tensor, "*batch 3"],
+    truth: Float[Tensor, "*batch 3"],
+    area: Float[Tensor, "*batch"] | None = None,
+    *,
+    padding: float = 1e-3,
 ) -> Float[Tensor, ""]:
     """Mean over rays and channels of sqrt(difference² + padding²), less moved by outliers than the square.
 
-    The reconstruction loss of Barron et al. 2022a, after Charbonnier et al. 1994.
+    The reconstruction loss of Barron et al. 2022a, after Charbonnier et al. 1994; areas weigh as in
+    `squared_error`.
     """
-    return ((rgb - truth).square() + padding**2).sqrt().mean()
+    return _mean(((rgb - truth).square() + padding**2).sqrt(), area)
+
+
+def _mean(errors: Float[Tensor, "*batch 3"], area: Float[Tensor, "*batch"] | None) -> Float[Tensor, ""]:
+    """Over rays, each as often as its area says, and channels."""
+    if area is None:
+        return errors.mean()
+    return (area * errors.mean(-1)).sum() / area.sum()
 
 
 def photometric(rendering: Rendering, batch: Batch, coarse_weight: float = 1.0) -> Float[Tensor, ""]:

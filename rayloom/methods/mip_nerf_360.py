@@ -211,7 +211,7 @@ class MipNeRF360(Method[MipNeRF360Config]):
     def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
         """Charbonnier, interlevel (eq. 13) of every proposal, and distortion (eq. 15), both over s."""
         s, weights = rendering.extras["s"], rendering.weights
-        terms = {"photometric": charbonnier(rendering.rgb, batch.rgb)}
+        terms = {"photometric": charbonnier(rendering.rgb, batch.rgb, batch.area)}
         for i, proposal in enumerate(rendering.coarser):
             bound = interlevel(s, weights, proposal.extras["s"], proposal.weights)
             terms[f"interlevel_{i}"] = self.config.interlevel * bound

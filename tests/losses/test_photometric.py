@@ -67,3 +67,10 @@ def test_the_coarse_level_may_count_less_and_a_large_pixel_more():
     fine, coarse = (3 * 0.25**2 + 0.75**2) / 4, (3 * 0.75**2 + 0.25**2) / 4
     found = photometric(rendering, batch, coarse_weight=0.1)
     torch.testing.assert_close(found, torch.tensor(fine + 0.1 * coarse))
+
+
+def test_an_area_counts_as_often_as_so_many_pixels():
+    rgb, truth = torch.rand(2, 3), torch.rand(2, 3)
+    repeated = [x[torch.tensor([0, 1, 1, 1, 1])] for x in (rgb, truth)]
+    for loss in (squared_error, charbonnier):
+        assert loss(rgb, truth, torch.tensor([1.0, 4.0])).item() == pytest.approx(loss(*repeated).item())
