@@ -43,14 +43,17 @@ class Cells(NamedTuple):
     cell_width: np.float32
 
 
+Triple = tuple[np.float32, np.float32, np.float32]
+
+
 class Ray(NamedTuple):
     """A ray in units of the innermost box, and the lattice coordinate of its first edge."""
 
-    place: tuple[float, float, float]
-    direction: tuple[float, float, float]
-    inverse: tuple[float, float, float]
+    place: Triple
+    direction: Triple
+    inverse: Triple
     """1 / direction; 0 stands for infinity."""
-    first: float
+    first: np.float32
 
 
 def rule_of(step: StepRule) -> Rule:
