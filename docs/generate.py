@@ -201,7 +201,7 @@ def claims_with_results(method: str) -> list[tuple[Claim, Result | None]]:
 
 def claim_row(claim: Claim, result: Result | None) -> tuple[str, ...]:
     """What is claimed, and the figures that show it or not."""
-    what = f"**{claim.name}**: {' '.join(claim.description.split())}"
+    what = " ".join(f"**{claim.name}**: {claim.description} {claim.analysis}".split())
     if result is None:
         return what, status(claim, result), "", claim.requirement, "", "", "", ""
     return (

@@ -48,5 +48,7 @@ CLAIMS = (
         measure=_hashed_fine_levels,
         unit="dB",
         seeds=3,
+        analysis="""Photos of 100 pixels show little that 31 cells cannot hold, and hashed levels take longer
+        to settle than 400 steps. That they pay on photos of 400 pixels and more is not shown by this.""",
     ),
 )

@@ -44,6 +44,8 @@ class Claim:
     """What makes one figure of those of several seeds."""
     seeds: int = 1
     """Number of seeds that are measured unless told otherwise."""
+    analysis: str = ""
+    """Why the figure is what it is; a claim that was recorded as failed must say."""
 
     def holds(self, measured: float) -> bool:
         """Whether a figure reaches the threshold; not-a-number never does."""

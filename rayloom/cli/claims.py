@@ -126,6 +126,7 @@ def _row(entry: _Entry, result: Result | None) -> dict[str, Any]:
         "threshold": claim.threshold,
         "better": claim.better,
         "unit": claim.unit,
+        "analysis": claim.analysis,
         "baseline": result and result.baseline,
         "seeds": result and result.seeds,
         "status": status(claim, result),

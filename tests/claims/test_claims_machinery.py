@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rayloom import methods
 from rayloom.claims.records import Claim, Measurement, Result, status
 from rayloom.claims.runner import device_description, measure
-from rayloom.claims.store import claims_of, read_results, record, write_results
+from rayloom.claims.store import claims_of, read_results, record, results_path, write_results
 from rayloom.errors import InputError
 
 
@@ -153,3 +153,10 @@ def test_claims_have_unique_names_and_say_what_they_measure(method: str) -> None
     for item in claims:
         assert item.description.endswith(".")
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", item.name)
+
+
+@pytest.mark.parametrize("method", methods.names())
+def test_a_claim_that_failed_says_why(method: str) -> None:
+    results = read_results(results_path(method))
+    for one in claims_of(method):
+        assert status(one, results.get(one.name)) != "failed" or len(one.analysis) > 60, one.name

@@ -47,7 +47,7 @@ def test_claims_are_measured_recorded_and_listed(results: Path, capsys: pytest.C
     assert isinstance(rows, list)
     assert {row["status"] for row in rows} == {"unverified"}
     assert set(rows[0]) == {
-        *("method", "claim", "measured", "threshold", "better", "unit", "baseline"),
+        *("method", "claim", "measured", "threshold", "better", "unit", "baseline", "analysis"),
         *("seeds", "status", "seconds", "device", "date"),
     }
     rows = json_of(["claims", "nerf", "--run", "--seeds", "3", "--record"], capsys)
