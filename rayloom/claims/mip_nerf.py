@@ -137,8 +137,8 @@ CLAIMS = (
         unit="dB",
         seeds=3,
         analysis="""Area gives the full size a quarter of the loss, whereas three quarters of NeRF's pixels
-        are of it, and after 2000 steps a network of width 64 is far from its end. Under the same loss slices do
-        gain at full size: see width-helps-at-both-ends.""",
+        are of it, and after 2000 steps a network of width 64 is far from its end. Under the same loss slices
+        do gain at full size: see width-helps-at-both-ends.""",
     ),
     Claim(
         name="half-the-parameters",
