@@ -24,7 +24,7 @@ from rayloom.kernels.numba.fused_field import (
 )
 from rayloom.kernels.numba.grid_tiles import TILE, scatter_tile
 from rayloom.kernels.numba.jit import f32, inner, kernel
-from rayloom.kernels.numba.layers import aligned_zeros, backward_tile
+from rayloom.kernels.numba.layers import aligned_zeros, backward_tiles
 from rayloom.kernels.numba.vector import fetch_add
 
 BLOCK_RAYS = 128
@@ -201,8 +201,15 @@ def _backward(thread, at, count, slot, rays, field, chunk, work, grads):
     inputs, features = field.color.widths[0], field.density.widths[-1]
     # Nothing is learned through the harmonics, which lie between the features and the code.
     wanted = inputs if field.codes.shape[1] > 0 else features
-    view = backward_tile(
-        field.color, chunk.activations, at * stride, stride, grads.color[thread], work.color_room, wanted
+    view = backward_tiles(
+        field.color,
+        chunk.activations,
+        at * stride,
+        stride,
+        TILE,
+        grads.color[thread],
+        work.color_room,
+        wanted,
     )
     for i in range(TILE):
         for j in range(features):
@@ -214,9 +221,9 @@ def _backward(thread, at, count, slot, rays, field, chunk, work, grads):
         code = rays.code[chunk.ray[slot]]
         for j in range(field.codes.shape[1]):
             grads.codes[thread, code, j] += work.color_room[view + i * inputs + features + NUM_HARMONICS + j]
-    place = backward_tile(
-        field.density, chunk.activations, at * stride, stride, grads.density[thread], work.density_room,
-        field.density.widths[0],
+    place = backward_tiles(
+        field.density, chunk.activations, at * stride, stride, TILE, grads.density[thread],
+        work.density_room, field.density.widths[0],
     )  # fmt: skip
     scatter_tile(
         chunk.x, chunk.y, chunk.z, at, count, grads.table[thread], field.levels, chunk.corners,

@@ -104,29 +104,30 @@ def forward_tile(network, activations, at, stride):
 
 
 @inner
-def backward_tile(network, activations, at, stride, grads, room, wanted):
-    """From the gradient of 16 rows of outputs to that of weights, added to `grads`, and of inputs.
+def backward_tiles(network, activations, at, stride, rows, grads, room, wanted):
+    """From the gradient of the outputs of `rows` rows to that of weights, added to `grads`, and of inputs.
 
-    `room` begins with the gradient of the outputs, 16 x padded outputs. Its two halves take the
-    gradients of the layers in turn; the result is where in it that of the inputs, 16 x padded inputs,
-    begins, of which only the `wanted` first columns, a multiple of 16, are computed.
+    `rows` is a multiple of 16, and `room` begins with the gradient of the outputs, rows x padded outputs. Its
+    two halves take the gradients of the layers in turn; the result is where in it that of the inputs, rows x
+    padded inputs, begins, of which only the `wanted` first columns, a multiple of 16, are computed.
     """
     weights, offsets, widths, columns = network.backward, network.offsets, network.widths, network.columns
     half, ahead = room.shape[0] // 2, 0
     for step in range(widths.shape[0] - 1):
         layer = widths.shape[0] - 2 - step
         behind, width, outputs = half - ahead, widths[layer], widths[layer + 1]
-        source = at + columns[layer]
+        source, depth = at + columns[layer], network.outputs[layer]
         add_transposed(
-            grads, offsets[layer], width, room, ahead, outputs, outputs, activations, source, stride
+            grads, offsets[layer], width, room, ahead, outputs, outputs, activations, source, stride, rows
         )
-        if layer == 0:
-            depth = network.outputs[0]
-            multiply(room, behind, width, room, ahead, outputs, weights, 0, width, wanted, depth)
-        else:
-            multiply_masked(
-                room, behind, width, room, ahead, outputs, weights, offsets[layer], width,
-                network.outputs[layer], activations, source, stride,
-            )  # fmt: skip
+        for row in range(0, rows, ROWS):
+            into, of = behind + row * width, ahead + row * outputs
+            if layer == 0:
+                multiply(room, into, width, room, of, outputs, weights, 0, width, wanted, depth)
+            else:
+                multiply_masked(
+                    room, into, width, room, of, outputs, weights, offsets[layer], width, depth,
+                    activations, source + row * stride, stride,
+                )  # fmt: skip
         ahead = behind
     return ahead

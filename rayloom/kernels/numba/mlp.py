@@ -16,7 +16,7 @@ from rayloom.kernels.numba.jit import inner, kernel
 from rayloom.kernels.numba.layers import (
     Network,
     aligned_zeros,
-    backward_tile,
+    backward_tiles,
     fill_network,
     forward_tile,
     layer_of,
@@ -24,11 +24,13 @@ from rayloom.kernels.numba.layers import (
 )
 from rayloom.kernels.numba.products import ROWS
 from rayloom.kernels.numba.threads import run
-from rayloom.kernels.numba.vector import fetch_add
+from rayloom.kernels.numba.vector import copy_16, fetch_add
 from rayloom.kernels.threads import num_threads
 
 CHUNK = 256
 """Samples per block of work."""
+BACKWARD_ROWS = 2 * ROWS
+"""Rows that go backward together: gradients of weights are loaded and stored half as often as by tiles."""
 
 
 def tiny_mlp(
@@ -73,15 +75,16 @@ def _forward(thread, counter, network, rows, out):
     """Run chunks of rows from inputs to outputs, a tile at a time."""
     stride = network.widths.sum()
     activations = aligned_zeros(ROWS * stride)
+    flat, flat_out = rows.reshape(-1), out.reshape(-1)
     while True:
         start = fetch_add(counter, 1) * CHUNK
         if start >= rows.shape[0]:
             break
         for at in range(start, min(start + CHUNK, rows.shape[0]), ROWS):
             count = min(ROWS, rows.shape[0] - at)
-            _load(rows, at, count, activations, 0, stride)
+            _load(flat, rows.shape[1], at, count, activations, 0, stride)
             forward_tile(network, activations, 0, stride)
-            _unload(activations, network.columns[-1], stride, out, at, count)
+            _unload(activations, network.columns[-1], stride, flat_out, out.shape[1], at, count)
 
 
 @kernel
@@ -92,34 +95,45 @@ def _backward(thread, counter, network, rows, grad_out, grad_rows, grad_weights)
     pass would have to travel through memory twice, which takes longer.
     """
     stride = network.widths.sum()
-    activations = aligned_zeros(ROWS * stride)
-    room = aligned_zeros(2 * ROWS * network.widths.max())
+    activations = aligned_zeros(BACKWARD_ROWS * stride)
+    room = aligned_zeros(2 * BACKWARD_ROWS * network.widths.max())
     outputs, inputs = network.widths[-1], network.widths[0]
+    flat, flat_grad, flat_grad_rows = rows.reshape(-1), grad_out.reshape(-1), grad_rows.reshape(-1)
     while True:
         start = fetch_add(counter, 1) * CHUNK
         if start >= rows.shape[0]:
             break
-        for at in range(start, min(start + CHUNK, rows.shape[0]), ROWS):
-            count = min(ROWS, rows.shape[0] - at)
-            _load(rows, at, count, activations, 0, stride)
-            forward_tile(network, activations, 0, stride)
-            room[: ROWS * outputs] = 0
-            _load(grad_out, at, count, room, 0, outputs)
-            result = backward_tile(network, activations, 0, stride, grad_weights[thread], room, inputs)
-            _unload(room, result, inputs, grad_rows, at, count)
+        for at in range(start, min(start + CHUNK, rows.shape[0]), BACKWARD_ROWS):
+            count = min(BACKWARD_ROWS, rows.shape[0] - at)
+            _load(flat, rows.shape[1], at, count, activations, 0, stride)
+            for row in range(0, BACKWARD_ROWS, ROWS):
+                forward_tile(network, activations, row * stride, stride)
+            room[: BACKWARD_ROWS * outputs] = 0
+            _load(flat_grad, grad_out.shape[1], at, count, room, 0, outputs)
+            result = backward_tiles(
+                network, activations, 0, stride, BACKWARD_ROWS, grad_weights[thread], room, inputs
+            )
+            _unload(room, result, inputs, flat_grad_rows, rows.shape[1], at, count)
 
 
 @inner
-def _load(rows, at, count, tile, column, stride):
+def _load(rows, width, at, count, tile, column, stride):
     """Copy rows into a tile; what lies beyond the last row keeps finite old values."""
     for i in range(count):
-        for j in range(rows.shape[1]):
-            tile[i * stride + column + j] = rows[at + i, j]
+        _copy(rows, (at + i) * width, tile, i * stride + column, width)
 
 
 @inner
-def _unload(tile, column, stride, rows, at, count):
+def _unload(tile, column, stride, rows, width, at, count):
     """Copy rows out of a tile."""
     for i in range(count):
-        for j in range(rows.shape[1]):
-            rows[at + i, j] = tile[i * stride + column + j]
+        _copy(tile, i * stride + column, rows, (at + i) * width, width)
+
+
+@inner
+def _copy(source, source_at, target, target_at, count):
+    whole = count & -ROWS
+    for j in range(0, whole, ROWS):
+        copy_16(source, source_at + j, target, target_at + j)
+    for j in range(whole, count):
+        target[target_at + j] = source[source_at + j]

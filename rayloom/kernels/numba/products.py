@@ -158,7 +158,7 @@ def multiply_masked(c, c_at, c_row, a, a_at, a_row, b, b_at, columns, depth, h, 
 
 
 @inner
-def add_transposed(c, c_at, columns, a, a_at, a_row, outputs, b, b_at, b_row):
-    """C += A^T B, summed over 16 rows, for `outputs` columns of A: the gradient of a weight."""
+def add_transposed(c, c_at, columns, a, a_at, a_row, outputs, b, b_at, b_row, rows):
+    """C += A^T B, summed over some rows, for `outputs` columns of A: the gradient of a weight."""
     for m in range(0, outputs, ROWS):
-        _add(c, c_at + m * columns, columns, a, a_at + m, 1, a_row, b, b_at, b_row, columns, ROWS, c, 0, 0)
+        _add(c, c_at + m * columns, columns, a, a_at + m, 1, a_row, b, b_at, b_row, columns, rows, c, 0, 0)
