@@ -40,7 +40,7 @@ CAPTURES: dict[str, tuple[str, ...]] = {
     "cafe_table_360": (),
 }
 METHODS = ("loom", "nerf", "nerf@tiny")
-SAMPLED = {"nerf", "nerf@small"}
+SAMPLED = {"mip-nerf-360@small", "nerf", "nerf@small"}
 """Methods of which a view takes too long; they are scored on some pixels of each."""
 PIXELS_PER_VIEW = 512
 SCORES = ("psnr", "ssim", "lpips_alex", "lpips_vgg")

@@ -108,7 +108,7 @@ class MipNeRF360(Method[MipNeRF360Config]):
     presets = {
         "default": MipNeRF360Config(),
         "small": MipNeRF360Config(
-            rays_per_step=1024, num_proposals=(32, 32), num_samples=24, position_octaves=10,
+            rays_per_step=512, num_proposals=(32, 32), num_samples=24, position_octaves=10,
             proposal_width=64, proposal_depth=2, width=128, depth=4, bottleneck=64, color_width=64,
             lr=5e-3, lr_final=1e-4, lr_warmup=0.01, clip_norm=0.1,
         ),
