@@ -10,6 +10,8 @@ from rayloom.bench.limits import Limits
 from rayloom.kernels import use_reference
 from tests.bench.conftest import CPU, TINY
 
+TORCH_IS_FASTER = {"segment_sum"}
+"""Kernels that have no faster version on a CPU."""
 LIMITS = Limits(1e11, ((10**6, 1e10),))
 
 
@@ -41,10 +43,10 @@ def test_every_kernel_is_measured_beside_the_limits():
 @pytest.mark.parametrize("make", PROBLEMS, ids=lambda make: make.__name__)
 def test_a_kernel_has_a_figure_a_reference_and_a_limit(make):
     row = measure(make(LIMITS, CPU, TINY), TINY)
-    assert row.value is not None
+    assert (row.value is None) == (row.name.split()[0] in TORCH_IS_FASTER)
     assert row.reference is not None
     assert row.limit is not None
-    assert min(row.value, row.reference, row.limit) > 0
+    assert min(row.value or 1.0, row.reference, row.limit) > 0
     assert row.limited_by
 
 
