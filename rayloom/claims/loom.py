@@ -48,7 +48,7 @@ CLAIMS = (
         measure=_hashed_fine_levels,
         unit="dB",
         seeds=3,
-        analysis="""Photos of 100 pixels show little that 31 cells cannot hold, and hashed levels take longer
-        to settle than 400 steps. That they pay on photos of 400 pixels and more is not shown by this.""",
+        analysis="""Presumably photos of 100 pixels show little that 31 cells cannot hold, and 400 steps are too
+        few for hashed levels to settle. Larger photos and longer training were not tried.""",
     ),
 )

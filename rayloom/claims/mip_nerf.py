@@ -137,8 +137,8 @@ CLAIMS = (
         unit="dB",
         seeds=3,
         analysis="""Area gives the full size a quarter of the loss, whereas three quarters of NeRF's pixels
-        are of it, and after 2000 steps a network of width 64 is far from its end. Under the same loss slices
-        do gain at full size: see width-helps-at-both-ends.""",
+        are of it; 2000 steps at width 64 do not make up for that. Under the same loss slices do gain at full
+        size: see width-helps-at-both-ends.""",
     ),
     Claim(
         name="half-the-parameters",
@@ -173,7 +173,7 @@ CLAIMS = (
         measure=_zoom_out,
         unit="dB",
         seeds=3,
-        analysis="""After so few steps points have learnt hardly any detail that is finer than a pixel of the
-        reduced photos, and score higher there than at full size: there is nothing to alias yet.""",
+        analysis="""Presumably points have learnt too little detail after 2000 steps that is finer than a
+        pixel of the reduced photos, so that there is hardly anything to alias; not tried with more steps.""",
     ),
 )

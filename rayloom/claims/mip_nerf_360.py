@@ -174,7 +174,7 @@ CLAIMS = (
         unit="dB",
         seeds=3,
         analysis="""Lower with every seed: 8 photos and 1000 steps leave a third of the light in empty space,
-        and the loss gathers what is in the wrong place as well. The paper has a hundred photos or more.""",
+        and presumably the loss gathers what is in the wrong place as well. More photos were not tried.""",
     ),
     Claim(
         name="distortion-loss-clears-floaters",
@@ -183,8 +183,8 @@ CLAIMS = (
         better="higher",
         measure=_fall_of_fog,
         seeds=3,
-        analysis="""Distortion falls by a fifth to a third, but what is gathered stays where it is: so early
-        in training, and from so few sides, light in empty space explains photos as well as surfaces do.""",
+        analysis="""Distortion falls by a fifth to a third, but the share of light in empty space stays near
+        a third. Presumably 8 photos and 1000 steps are too few; more of either were not tried.""",
     ),
     Claim(
         name="error-beside-mip-nerf",

@@ -194,7 +194,7 @@ def empty_until(ray, t, width, cells, rule):
 def to_wall(place, cell, direction, inverse, edge):
     """From a place to the wall of its cell, or of its block of `edge` cells, on one axis, over the direction.
 
-    `edge` is a power of two: a division of integers would take longer than all the rest.
+    `edge` is a power of two, which spares a division of integers, the slowest of instructions.
     """
     low = cell & -edge
     if direction > f32(0):
