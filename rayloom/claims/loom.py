@@ -48,7 +48,7 @@ CLAIMS = (
         measure=_hashed_fine_levels,
         unit="dB",
         seeds=3,
-        analysis="""Presumably photos of 100 pixels show little that 31 cells cannot hold, and 400 steps are too
-        few for hashed levels to settle. Larger photos and longer training were not tried.""",
+        analysis="""Presumably photos of 100 pixels show little that 31 cells cannot hold, and 400 steps are
+        too few for hashed levels to settle. Larger photos and longer training were not tried.""",
     ),
 )
