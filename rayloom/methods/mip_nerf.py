@@ -18,7 +18,7 @@ share of the run, the paper's 2500 of a million steps. Follows the authors' code
 in the noise on the density of photographs.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -27,11 +27,11 @@ from torch import Tensor
 from rayloom import sampling
 from rayloom.fields.encodings import FrequencyEncoding, IntegratedEncoding
 from rayloom.fields.mlp import RadianceMLP, initialize
-from rayloom.geometry.ndc import ndc_from_world, ndc_rays, world_t_from_ndc_t
+from rayloom.geometry.ndc import ndc_from_world, ndc_rays
 from rayloom.losses import photometric
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering import composite
-from rayloom.rendering.compositing import expected_depth
+from rayloom.rendering.compositing import with_world_depth
 from rayloom.sampling.cones import RayShape, cast_cones_diagonal
 from rayloom.sampling.spacing import Spacing
 from rayloom.types import Batch, Intervals, Progress, Rays, Rendering, SceneInfo
@@ -130,11 +130,7 @@ class MipNeRF(Method[MipNeRFConfig]):
             intervals.edges, coarse.weights, num, padding=WEIGHT_PADDING, jitter=self.training
         )
         rendering = self.march(self.network, rays, Intervals(edges), coarser=(coarse,))
-        if self.scene.ndc is None:
-            return rendering
-        # Depth in the cube is not linear in distance, so each slice is taken back before the mean.
-        t = world_t_from_ndc_t(rendering.intervals.midpoints, world, self.scene.ndc)
-        return replace(rendering, depth=expected_depth(rendering.weights, t, rendering.opacity))
+        return rendering if self.scene.ndc is None else with_world_depth(rendering, world, self.scene.ndc)
 
     def march(
         self, network: Network, rays: Rays, intervals: Intervals, coarser: tuple[Rendering, ...] = ()

@@ -31,12 +31,12 @@ from rayloom import sampling
 from rayloom.fields.encodings import FrequencyEncoding, OffAxisEncoding
 from rayloom.fields.mlp import DensityMLP, RadianceMLP, initialize
 from rayloom.geometry.contraction import contract, contract_gaussians
-from rayloom.geometry.ndc import ndc_from_world, ndc_rays, world_t_from_ndc_t
+from rayloom.geometry.ndc import ndc_from_world, ndc_rays
 from rayloom.geometry.polyhedra import solid_directions
 from rayloom.losses import charbonnier, dense_distortion, interlevel
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering import composite
-from rayloom.rendering.compositing import expected_depth
+from rayloom.rendering.compositing import with_world_depth
 from rayloom.sampling.cones import cast_cones
 from rayloom.sampling.spacing import Spacing
 from rayloom.types import Batch, Gaussians, Intervals, Progress, Rays, Rendering, SceneInfo
@@ -159,11 +159,7 @@ class MipNeRF360(Method[MipNeRF360Config]):
             weights = proposals[-1].weights
         s = self.resample(s, weights, self.config.num_samples, len(proposals))
         rendering = self.march(rays, s, tuple(proposals))
-        if self.scene.ndc is None:
-            return rendering
-        # Depth in the cube is not linear in distance, so each slice is taken back before the mean.
-        t = world_t_from_ndc_t(self.intervals(rays, s).midpoints, world, self.scene.ndc)
-        return replace(rendering, depth=expected_depth(rendering.weights, t, rendering.opacity))
+        return rendering if self.scene.ndc is None else with_world_depth(rendering, world, self.scene.ndc)
 
     def resample(
         self, s: Float[Tensor, "*batch n_edges"], weights: Float[Tensor, "*batch n"], num: int, rounds: int

@@ -23,11 +23,11 @@ from torch import Tensor
 from rayloom import sampling
 from rayloom.fields.encodings import FrequencyEncoding
 from rayloom.fields.mlp import DensityActivation, RadianceMLP
-from rayloom.geometry.ndc import ndc_from_world, ndc_rays, world_t_from_ndc_t
+from rayloom.geometry.ndc import ndc_from_world, ndc_rays
 from rayloom.losses import photometric
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering import composite
-from rayloom.rendering.compositing import expected_depth
+from rayloom.rendering.compositing import with_world_depth
 from rayloom.sampling.spacing import Spacing
 from rayloom.types import Batch, Intervals, Progress, Rays, Rendering, SceneInfo
 
@@ -101,11 +101,7 @@ class NeRF(Method[NeRFConfig]):
         if self.fine is not None:
             t = sampling.refine_points(t, rendering.weights, self.config.num_fine, jitter=self.training)
             rendering = self.march(self.fine, rays, t, coarser=(rendering,))
-        if self.scene.ndc is None:
-            return rendering
-        # Depth in the cube is not linear in distance, so each sample is taken back before the mean.
-        t = world_t_from_ndc_t(rendering.intervals.midpoints, world, self.scene.ndc)
-        return replace(rendering, depth=expected_depth(rendering.weights, t, rendering.opacity))
+        return rendering if self.scene.ndc is None else with_world_depth(rendering, world, self.scene.ndc)
 
     def march(
         self,

@@ -1,12 +1,14 @@
 """Emission and absorption along a ray, for the same number of samples on every ray."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rayloom.types import Intervals, Rendering
+from rayloom.geometry.ndc import world_t_from_ndc_t
+from rayloom.types import Intervals, NDCFrame, Rays, Rendering
 
 # Optical depth is linear in width, so any number far beyond the scene makes matter opaque.
 ENDLESS = 1e10
@@ -59,3 +61,13 @@ def expected_depth(
     """Mean distance of what was met, 0 where nothing was met."""
     met = opacity > torch.finfo(opacity.dtype).eps
     return torch.where(met, (weights * t).sum(-1) / torch.where(met, opacity, 1), 0)
+
+
+def with_world_depth(rendering: Rendering, rays: Rays, frame: NDCFrame) -> Rendering:
+    """A rendering of rays in normalised device coordinates with its depth along the world's rays.
+
+    Depth in the cube is not linear in distance, so each interval is taken back before the mean.
+    """
+    assert isinstance(rendering.intervals, Intervals), "the same number on every ray"
+    t = world_t_from_ndc_t(rendering.intervals.midpoints, rays, frame)
+    return replace(rendering, depth=expected_depth(rendering.weights, t, rendering.opacity))
