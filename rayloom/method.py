@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rayloom.cameras.corrections import CameraCorrections
+from rayloom.data.views import Views
 from rayloom.paper import MethodConfig as MethodConfig
 from rayloom.paper import Paper as Paper
 from rayloom.types import Batch, Image, Progress, Rays, Rendering, SceneInfo, StepReport
@@ -45,8 +47,21 @@ class Method(nn.Module, ABC, Generic[C]):
     def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
         """Weighted loss terms by name; the trainer minimises their sum."""
 
+    def observe(self, views: Views) -> None:
+        """Look at the training photos and their given cameras, once before training."""
+
+    def learned_cameras(self) -> CameraCorrections | None:
+        """The cameras of the training photos, where the method learns them; None where it trusts given ones.
+
+        Evaluation moves held-out cameras along with them.
+        """
+        return None
+
     def param_groups(self) -> list[dict[str, Any]]:
-        """Groups for Adam, each with its rate at the start; by default everything at `config.lr`."""
+        """Groups for Adam, each with its rate at the start; by default everything at `config.lr`.
+
+        A group may name the rate at its end, `lr_final`, where it does not fall as `config` says.
+        """
         return [{"params": list(self.parameters()), "lr": self.config.lr}]
 
     def rays_per_step(self) -> int:

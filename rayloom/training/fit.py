@@ -7,6 +7,7 @@ import torch
 
 from rayloom.data.batches import PixelBatches
 from rayloom.data.scene import Scene
+from rayloom.data.views import training_views
 from rayloom.errors import InputError
 from rayloom.method import Method
 from rayloom.paper import MethodConfig
@@ -40,6 +41,7 @@ def fit(
     on_record: Callable[[Record], None] = lambda record: None,
     held_out_psnr: Callable[[], float | None] = lambda: None,
 ) -> Outcome:
-    """Train a method on the training images of a scene, as `train` does."""
+    """Show a method the training images of a scene and train it on them, as `train` does."""
+    method.observe(training_views(scene))
     batches = PixelBatches(scene, config.seed, next(method.parameters()).device)
     return train(method, batches, config, on_record, held_out_psnr)

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rayloom.method import Method
-from rayloom.training.schedules import lr_scale
+from rayloom.training.schedules import rate
 
 
 class Optimizer:
-    """Adam over the method's parameter groups, each at its own rate times one curve for all."""
+    """Adam over the method's parameter groups, each at a rate that falls as the settings say."""
 
     def __init__(self, method: Method[Any]) -> None:
         self.method = method
@@ -21,13 +21,15 @@ class Optimizer:
     def renew(self) -> None:
         """Start afresh with the parameters that the method has now."""
         self.adam = torch.optim.Adam(self.method.param_groups(), lr=self.method.config.lr)
-        self.rates = [group["lr"] for group in self.adam.param_groups]
+        config = self.method.config
+        for group in self.adam.param_groups:
+            group.setdefault("lr_final", group["lr"] * config.lr_final / config.lr)
+            group["lr_start"] = group["lr"]
 
     def step(self, loss: Float[Tensor, ""], fraction: float) -> None:
         """Move every parameter down the slope of the loss."""
-        scale = lr_scale(self.method.config, fraction)
-        for group, rate in zip(self.adam.param_groups, self.rates, strict=True):
-            group["lr"] = rate * scale
+        for group in self.adam.param_groups:
+            group["lr"] = rate(self.method.config, fraction, group["lr_start"], group["lr_final"])
         self.adam.zero_grad()
         loss.backward()
         if self.method.config.clip_norm > 0:

@@ -21,7 +21,11 @@ def warmup(fraction: float, share: float, smallest: float = 0.01) -> float:
     return smallest + (1.0 - smallest) * math.sin(0.5 * math.pi * fraction / share)
 
 
+def rate(config: MethodConfig, fraction: float, start: float, end: float) -> float:
+    """A rate that falls from `start` to `end` when the method's settings say so, after any warm-up."""
+    return warmup(fraction, config.lr_warmup) * exponential(fraction, start, end, config.lr_hold)
+
+
 def lr_scale(config: MethodConfig, fraction: float) -> float:
-    """What every parameter group's own rate is multiplied by: 1 at the start, less any warm-up."""
-    curve = exponential(fraction, config.lr, config.lr_final, config.lr_hold)
-    return warmup(fraction, config.lr_warmup) * curve / config.lr
+    """The share of its rate at the start that a parameter group without an `lr_final` of its own has now."""
+    return rate(config, fraction, config.lr, config.lr_final) / config.lr
