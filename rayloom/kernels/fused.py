@@ -47,6 +47,8 @@ class Report:
     """Samples whose density was asked."""
     num_dropped: int
     """Rays that met nothing because their origin or a direction is no finite number."""
+    ray_gradients: Float[Tensor, "rays 6"] | None = None
+    """Of the loss by origins and directions, by way of the samples' places alone; if they were asked for."""
 
 
 @dataclass(frozen=True)

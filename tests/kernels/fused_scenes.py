@@ -49,14 +49,18 @@ class Scene:
         assert field is not None
         return field
 
-    def composed(self, dtype: torch.dtype) -> tuple[list[Tensor], tuple[Tensor, ...], PackedSamples]:
+    def composed(
+        self, dtype: torch.dtype, lines: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[list[Tensor], tuple[Tensor, ...], PackedSamples]:
         """Leaves, (rgb, opacity, depth, weights), and the samples, by the references.
 
-        The steps alone are those of the fast `march`, so that no sample at a wall is taken on one side only.
+        `lines` are origins and directions to differentiate by. The steps alone are those of the fast
+        `march`, so that no sample at a wall is taken on one side only.
         """
         leaves = [param.detach().to(dtype).requires_grad_() for param in self.params]
         table, w1, w2, w3, w4, w5, *codes = leaves
         rays, space = self.rays, self.space
+        origins, directions = lines or (rays.origins, rays.directions)
         samples = march(
             rays.origins, rays.directions, rays.near, rays.far, space.occupancy, space.step, self.jitter,
             limit=space.limit, implementation="numba",
@@ -64,7 +68,7 @@ class Scene:
         with use_reference():
             index = samples.ray_index
             samples = samples.map(lambda t: t.to(dtype) if t.is_floating_point() else t)
-            points = rays.origins[index] + samples.midpoints[:, None] * rays.directions[index]
+            points = origins[index] + samples.midpoints[:, None] * directions[index]
             place = (points - points.new_tensor(BOX[0])) / points.new_tensor(BOX[1])
             distance = place.abs().amax(-1)
             place = (contract(place, "linf") + 2) / 4 if self.contracted else (place + 1) / 2

@@ -75,17 +75,26 @@ class FusedField:
         *,
         delta: float = 3e38,
         distortion: float = 0.0,
+        ray_gradients: bool = False,
     ) -> Report:
-        """Add the gradient of the loss of a `Report`; a ray's code is that of its camera."""
+        """Add the gradient of the loss of a `Report`; a ray's code is that of its camera.
+
+        With `ray_gradients` the report holds those of the rays, as far as they come by way of places.
+        """
         arrays, known = _ray_arrays(rays, background, space.step, jitter)
         share = 1 / max(rgb.numel(), 1)
         target = Target(_view(rgb), f32(delta), f32(share), f32(3 * share * distortion))
         self.grads.sums[:] = 0
         cells, rule, path = _space_arrays(space)
         blocks = min(-(-len(arrays.first) // BLOCK_RAYS), len(self.grads.sums))
-        run(train_rays, blocks, arrays, target, cells, rule, path, self._field(), self.grads)
-        error, distorted, seen, asked = self.grads.sums.sum(0)
-        return Report(float(error + distorted), float(error), int(seen), int(asked), int((~known).sum()))
+        moved = np.zeros((len(arrays.first) if ray_gradients else 0, 6), np.float32)
+        grads = self.grads._replace(rays=moved)
+        run(train_rays, blocks, arrays, target, cells, rule, path, self._field(), grads)
+        error, distorted, seen, asked = grads.sums.sum(0)
+        return Report(
+            float(error + distorted), float(error), int(seen), int(asked), int((~known).sum()),
+            torch.from_numpy(moved) if ray_gradients else None,
+        )  # fmt: skip
 
     def adam_step(self, step: int, rule: AdamRule) -> None:
         """Step `step` (from 1) of Adam on all parameters; leaves the gradients at zero."""
@@ -177,6 +186,7 @@ def _new_gradients(threads: int, fused: FusedField) -> Gradients:
         aligned_zeros(threads * fused.color.offsets[-1]).reshape(threads, -1),
         np.zeros((threads, *fused.codes.shape), np.float32),
         np.zeros((threads, 4)),
+        np.zeros((0, 6), np.float32),
     )
 
 

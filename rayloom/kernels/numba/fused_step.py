@@ -22,6 +22,7 @@ from rayloom.kernels.numba.fused_field import (
     stride_of,
     trace,
 )
+from rayloom.kernels.numba.fused_rays import move_rays
 from rayloom.kernels.numba.grid_tiles import TILE, scatter_tile
 from rayloom.kernels.numba.jit import f32, inner, kernel
 from rayloom.kernels.numba.layers import aligned_zeros, backward_tiles
@@ -31,7 +32,7 @@ BLOCK_RAYS = 128
 
 
 class Gradients(NamedTuple):
-    """One row for each thread."""
+    """One row for each thread, but of rays, each of which one thread has."""
 
     table: np.ndarray
     density: np.ndarray
@@ -39,6 +40,8 @@ class Gradients(NamedTuple):
     codes: np.ndarray
     sums: np.ndarray
     """Squared error, distortion, visible samples, samples whose density was asked."""
+    rays: np.ndarray
+    """Gradients of origins and directions, a row for each ray; no rows where nobody wants them."""
 
 
 class Target(NamedTuple):
@@ -65,6 +68,8 @@ class Backward(NamedTuple):
     """Room for the colour network, beginning with the gradient of a tile's outputs."""
     density_room: np.ndarray
     """The same for the density network."""
+    places: np.ndarray
+    """Gradient of the places of a tile in the grid's cube."""
 
 
 @kernel
@@ -79,11 +84,11 @@ def train_rays(thread, counter, rays, target, cells, rule, path, field, grads):
             break
         for index in range(start, min(start + BLOCK_RAYS, total)):
             if slot == MAX_RAYS or chunk.begin[slot] >= FULL:
-                _learn(thread, slot, rays, target, field, chunk, work, grads)
+                _learn(thread, slot, rays, target, cells, field, chunk, work, grads)
                 slot = 0
             grads.sums[thread, 3] += trace(index, slot, rays, cells, rule, path, field, chunk)
             slot += 1
-    _learn(thread, slot, rays, target, field, chunk, work, grads)
+    _learn(thread, slot, rays, target, cells, field, chunk, work, grads)
 
 
 @kernel
@@ -92,12 +97,12 @@ def _new_backward(field, path):
     color, density = 2 * TILE * field.color.widths.max(), 2 * TILE * field.density.widths.max()
     return Backward(
         aligned_zeros(room * outputs), aligned_zeros(room), aligned_zeros(room), aligned_zeros(color),
-        aligned_zeros(density),
+        aligned_zeros(density), np.zeros((3, TILE), np.float32),
     )  # fmt: skip
 
 
 @inner
-def _learn(thread, num_rays, rays, target, field, chunk, work, grads):
+def _learn(thread, num_rays, rays, target, cells, field, chunk, work, grads):
     """Colour, compare and go backward with the first rays of a chunk."""
     samples = chunk.begin[num_rays]
     color_chunk(field, chunk, samples)
@@ -111,7 +116,9 @@ def _learn(thread, num_rays, rays, target, field, chunk, work, grads):
     work.density_slopes[samples : samples + TILE] = 0
     slot = 0
     for at in range(0, samples, TILE):
-        slot = _backward(thread, at, min(TILE, samples - at), slot, rays, field, chunk, work, grads)
+        _backward(thread, at, min(TILE, samples - at), slot, rays, cells, field, chunk, work, grads)
+        while slot < num_rays and chunk.begin[slot + 1] <= at + TILE:
+            slot += 1
 
 
 @inner
@@ -193,8 +200,8 @@ def _judge(ray, channel, begin, end, left, rays, target, field, chunk):
 
 
 @inner
-def _backward(thread, at, count, slot, rays, field, chunk, work, grads):
-    """From the gradients of one tile of samples to those of all parameters; give its last ray."""
+def _backward(thread, at, count, first, rays, cells, field, chunk, work, grads):
+    """From the gradients of one tile of samples, the first of which `first` holds, to all others."""
     stride, outputs = stride_of(field), field.color.widths[-1]
     for i in range(TILE * outputs):
         work.color_room[i] = work.color_slopes[at * outputs + i]
@@ -215,6 +222,7 @@ def _backward(thread, at, count, slot, rays, field, chunk, work, grads):
         for j in range(features):
             work.density_room[i * features + j] = work.color_room[view + i * inputs + j]
         work.density_room[i * features] += work.density_slopes[at + i]
+    slot = first
     for i in range(count if field.codes.shape[1] > 0 else 0):
         while chunk.begin[slot + 1] <= at + i:
             slot += 1
@@ -229,4 +237,5 @@ def _backward(thread, at, count, slot, rays, field, chunk, work, grads):
         chunk.x, chunk.y, chunk.z, at, count, grads.table[thread], field.levels, chunk.corners,
         work.density_room, place, field.density.widths[0],
     )  # fmt: skip
-    return slot
+    if grads.rays.shape[0] > 0:
+        move_rays(at, count, first, cells, field, chunk, work, place, grads.rays)
