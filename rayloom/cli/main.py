@@ -10,6 +10,7 @@ from rayloom import __version__
 from rayloom.errors import InputError
 
 COMMANDS = {
+    "process": "find the cameras of bare photos or of a video",
     "inspect": "say what is understood of a folder of photos",
     "train": "learn a scene from photos",
     "eval": "compare a trained scene with the photos held out",

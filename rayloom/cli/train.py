@@ -1,12 +1,13 @@
 """`rayloom train`: learn a scene from photos."""
 
-from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rayloom import __version__, methods
 from rayloom.cli.options import Flat, parse
 from rayloom.cli.output import note, print_json, warn
+from rayloom.cli.process import capture_of
 from rayloom.cli.scoring import held_out_psnr, print_scores, score
 from rayloom.data.scene import DataConfig, Scene
 from rayloom.errors import InputError
@@ -25,7 +26,7 @@ class TrainOptions:
     """Options of `rayloom train` besides those of the method."""
 
     data: Path
-    """Folder or file of the capture."""
+    """Folder or file of the capture; or bare photos or a video, whose cameras are estimated first."""
     out: Path | None = None
     """Run folder, new or empty; by default the next free outputs/<capture>/<method>/<n>."""
     no_eval: bool = False
@@ -112,6 +113,12 @@ def _train(name: str, preset: str, options: TrainOptions, values: MethodConfig) 
 
     if options.out is not None:
         runs.refuse_used(options.out)
+    capture = capture_of(options.data, quiet=options.quiet)
+    if capture == options.data:
+        parent = runs.default_parent(options.data, name)
+    else:
+        parent = capture.parent / Path(name).stem
+        options = replace(options, data=capture)
     scene = load_scene(options.data, options.data_config)
     warn(scene.warnings)
     method_class = methods.load(name)
@@ -120,7 +127,7 @@ def _train(name: str, preset: str, options: TrainOptions, values: MethodConfig) 
         **{item.name: getattr(values, item.name) for item in fields(values)}
     )
     method = build(method_class, config, scene.info, options.train)
-    run = runs.empty_folder(options.out, runs.default_parent(options.data, name))
+    run = runs.empty_folder(options.out, parent)
     note(f"run: {run}", quiet=options.quiet)
     runs.write_config(run, _run_config(name, preset, config, options, scene))
     with ProgressDisplay(quiet=options.quiet) as display:

@@ -16,7 +16,8 @@ LARGEST_SIDE = 65_500
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 """Endings of the pictures that are read, in lower case."""
 
-_PILLOW_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP")
+_PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+"""Pillow finds the pictures of MPO files by way of JPEG."""
 
 
 def inside(root: Path, path: str, where: str, config: DataConfig) -> Path:
