@@ -1,16 +1,22 @@
 """Learned changes of given cameras: where each photo was taken from, and what the lens does."""
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rayloom.cameras.distortion import undistort
 from rayloom.geometry.transforms import compose, invert_rigid, rotate, se3_exp
 from rayloom.types import Rays
 
 Side = Literal["camera", "world"]
 Lenses = Literal["fixed", "shared", "per-image"]
+
+_LEAST_COSINE = 0.5
+"""Of the angle to the optical axis, up to which a lens bends directions: the plane in front of the camera
+has no place for those to the side, and a radial polynomial no inverse far out on it."""
 
 
 class CameraCorrections(nn.Module):
@@ -31,7 +37,8 @@ class CameraCorrections(nn.Module):
         num_lenses = {"fixed": 0, "shared": 1, "per-image": num_images}[lenses]
         self.lenses = nn.Parameter(torch.zeros(num_lenses, 5))
         """Logarithm of the focal length over the given one; shift of the principal point to the right and
-        down, in given focal lengths; k1 and k2 of what the radius in front of the lens is multiplied by."""
+        down, in given focal lengths; k1 and k2 of OpenCV, after any distortion that was given is undone."""
+        self.share_lens = lenses == "shared"
 
     def start_from(self, world_from_camera: Float[Tensor, "n 3 4"]) -> None:
         """Take these as the given cameras; what was learnt is kept."""
@@ -43,45 +50,72 @@ class CameraCorrections(nn.Module):
         return compose(self.given, change) if self.side == "camera" else compose(change, self.given)
 
     def corrected(self, rays: Rays) -> Rays:
-        """The same rays from the corrected cameras; rays of no training photo stay as they are.
+        """Rays of the given cameras, one leading axis, as the corrected cameras would have cast them.
 
-        `radii` follow the focal length, without a gradient.
+        Those of no training photo, with camera index -1, stay as they are. `radii` follow the focal length,
+        without a gradient.
         """
+        if len(self.twists) == 0:
+            return rays
         known = rays.camera_index >= 0
         index = rays.camera_index.clamp_min(0)
-        camera_from_world = invert_rigid(self.given).index_select(0, index)
+        given = self.given.index_select(0, index)
         poses = self.world_from_camera().index_select(0, index)
+        camera_from_world = invert_rigid(given)
         # Zero for every camera with one centre; an orthographic one has an origin for each pixel.
-        from_centre = rotate(camera_from_world, rays.origins - self.given[index, :, 3])
-        local, shrink = self._through_lens(rotate(camera_from_world, rays.directions), index)
-        origins = rotate(poses, from_centre) + poses[:, :, 3]
-        directions = rotate(poses, local)
-        return Rays(
-            origins=torch.where(known[:, None], origins, rays.origins),
-            directions=torch.where(known[:, None], directions, rays.directions),
-            view_directions=torch.where(known[:, None], directions, rays.view_directions),
-            near=rays.near,
-            far=rays.far,
-            radii=torch.where(known, rays.radii * shrink, rays.radii),
-            camera_index=rays.camera_index,
-            pixels=rays.pixels,
-            time=rays.time,
+        from_centre = rotate(camera_from_world, rays.origins - given[:, :, 3])
+        local = rotate(camera_from_world, rays.directions)
+        if len(self.lenses) > 0:
+            lenses = self.lenses.index_select(0, torch.zeros_like(index) if self.share_lens else index)
+            local, widening = _through_lens(local, lenses)
+        else:
+            widening = torch.ones_like(rays.radii)
+        directions = torch.where(known[:, None], rotate(poses, local), rays.directions)
+        return replace(
+            rays,
+            origins=torch.where(known[:, None], rotate(poses, from_centre) + poses[:, :, 3], rays.origins),
+            directions=directions,
+            view_directions=directions,
+            radii=torch.where(known, rays.radii * widening, rays.radii),
         )
 
-    def _through_lens(self, local: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Directions in the cameras' frames under the learned lens, and the factor of a pixel's width.
+    def behind_shared_lens(self, rays: Rays, world_from_camera: Float[Tensor, "3 4"]) -> Rays:
+        """Rays of another camera with the lens that all photos share, where there is one."""
+        if not self.share_lens:
+            return rays
+        local = rotate(invert_rigid(world_from_camera), rays.directions)
+        local, widening = _through_lens(local, self.lenses)
+        directions = rotate(world_from_camera, local)
+        return replace(rays, directions=directions, view_directions=directions, radii=rays.radii * widening)
 
-        What does not lie in front of the camera has no place on a plane and stays as it is.
-        """
-        if len(self.lenses) == 0:
-            return local, torch.ones_like(local[:, 0])
-        lens = self.lenses if len(self.lenses) == 1 else self.lenses.index_select(0, index)
-        ahead = local[:, 2:] > 1e-3
-        plane = local[:, :2] / torch.where(ahead, local[:, 2:], 1.0)
-        shrink = torch.exp(-lens[:, :1])
-        plane = (plane - lens[:, 1:3]) * shrink
-        squared = plane.square().sum(-1, keepdim=True)
-        plane = plane * (1 + squared * (lens[:, 3:4] + squared * lens[:, 4:5]))
-        bent = torch.cat([plane, torch.ones_like(plane[:, :1])], dim=-1)
-        bent = torch.nn.functional.normalize(bent, dim=-1)
-        return torch.where(ahead, bent, local), shrink[:, 0].detach().expand(len(local))
+
+class CameraDescent:
+    """Adam on corrections, for methods whose own kernels move everything else."""
+
+    def __init__(self, corrections: CameraCorrections) -> None:
+        self.adam = torch.optim.Adam(corrections.parameters())
+
+    def step(self, corrected: Rays, gradients: Float[Tensor, "rays 6"], lr: float) -> None:
+        """Go down by the gradient of a loss with respect to origins and directions of corrected rays."""
+        self.adam.zero_grad()
+        torch.autograd.backward([corrected.origins, corrected.directions], list(gradients.split(3, dim=-1)))
+        for group in self.adam.param_groups:
+            group["lr"] = lr
+        self.adam.step()
+
+
+def _through_lens(
+    local: Float[Tensor, "*batch 3"], lenses: Float[Tensor, "*#batch 5"]
+) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*#batch"]]:
+    """Directions in the frames of cameras behind their lenses, and the factors of their pixels' widths."""
+    ahead = local[..., 2:] > _LEAST_COSINE
+    # Where no lens bends, a direction along the axis stands in, so that gradients stay finite.
+    plane = torch.where(ahead, local[..., :2] / local[..., 2:].where(ahead, 1.0), 0.0)
+    narrowing = torch.exp(-lenses[..., :1])
+    no_more = torch.zeros_like(lenses)[..., :1].expand(*lenses.shape[:-1], 6)
+    distortion = torch.cat([lenses[..., 3:], no_more], dim=-1)
+    plane = (plane - lenses[..., 1:3]) * narrowing
+    plane = undistort(plane, distortion.expand(*plane.shape[:-1], 8))
+    bent = torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1)
+    bent = torch.nn.functional.normalize(bent, dim=-1)
+    return torch.where(ahead, bent, local), narrowing[..., 0].detach()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rayloom.data.synthetic.rigs import Rig
     from rayloom.data.synthetic.world import World
     from rayloom.method import Method
+    from rayloom.metrics.poses import PoseErrors
 
 
 def photograph(
@@ -59,16 +60,30 @@ def _fitted(
 def held_out_psnr(
     method: "Method[Any]", scene: "Scene", masks: 'Mapping[int, Bool[Tensor, "h w"]] | None' = None
 ) -> float:
-    """Mean PSNR of the held-out views; of the pixels where masks, one for each of these images, are true."""
-    from rayloom.data.batches import scene_cameras, truth_image
+    """Mean PSNR of the held-out views; of the pixels where masks, one for each of these images, are true.
+
+    Of a method that learnt its cameras, the held-out ones are aligned to these and refined, as `evaluate`
+    does; the scene then has the true poses, also where the method was trained on disturbed ones.
+    """
+    from rayloom.data.batches import truth_image
     from rayloom.metrics.images import psnr
+    from rayloom.training.viewpoints import Viewpoints
 
     method.eval()
-    cameras = scene_cameras(scene)
+    viewpoints = Viewpoints(method, scene)
     values = []
     for index in scene.indices("test"):
         truth, valid = truth_image(scene, index)
         if masks is not None:
             valid = valid & masks[index]
-        values.append(psnr(method.render_image(cameras.image_rays(index)).rgb.clamp(0, 1), truth, valid))
+        values.append(psnr(method.render_image(viewpoints.rays(index)).rgb.clamp(0, 1), truth, valid))
     return fmean(values)
+
+
+def pose_errors(method: "Method[Any]", scene: "Scene") -> "PoseErrors":
+    """How far the learnt cameras of the training photos are from the scene's, after the best similarity."""
+    from rayloom.training.viewpoints import learned_pose_errors
+
+    errors = learned_pose_errors(method, scene)
+    assert errors is not None, f"{type(method).__name__} learns cameras"
+    return errors

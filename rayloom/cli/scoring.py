@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 _TITLES = ("PSNR", "SSIM", "LPIPS alex", "vgg")
 
 
-def score(run: Path, method: "Method[Any]", scene: Scene, *, quiet: bool = False) -> "EvalResult":
+def score(
+    run: Path, method: "Method[Any]", scene: Scene, *, pose_steps: int | None = None, quiet: bool = False
+) -> "EvalResult":
     """The scores on the held-out views; pictures and curves go into the run's folder."""
     from rayloom.export.plots import plot_training
     from rayloom.training.evaluate import evaluate
+    from rayloom.training.viewpoints import POSE_REFINEMENT_STEPS
 
     numbers = itertools.count(1)
 
@@ -27,11 +30,12 @@ def score(run: Path, method: "Method[Any]", scene: Scene, *, quiet: bool = False
         name = f"{view['name']} at {view['scale']}" if "scale" in view else view["name"]
         note(f"view {next(numbers)} of {num_views}, {name}: {_decibels(view['psnr'])}", quiet=quiet)
 
-    result = evaluate(method, scene, out=run / EVALUATION, on_view=on_view)
+    out, steps = run / EVALUATION, POSE_REFINEMENT_STEPS if pose_steps is None else pose_steps
+    result = evaluate(method, scene, out=out, on_view=on_view, pose_refinement_steps=steps)
     records = read_records(run)
     if records:
-        plot_training([asdict(record) for record in records], run / EVALUATION / "training.png")
-    note(f"pictures: {run / EVALUATION}", quiet=quiet)
+        plot_training([asdict(record) for record in records], out / "training.png")
+    note(f"pictures: {out}", quiet=quiet)
     return result
 
 
@@ -45,13 +49,16 @@ def held_out_psnr(method: "Method[Any]", scene: Scene) -> float | None:
 
 
 def print_scores(result: "EvalResult") -> None:
-    """The mean scores in a line on stdout, and in a table where there is more than one scale."""
+    """The mean scores in a line on stdout, those of scales in a table, and the errors of learned cameras."""
     protocol, scales = result["protocol"], result["scales"]
     words = [f"{name} {value}" for name, value in zip(_TITLES, _cells(result["mean"]), strict=True)]
     at = "" if len(scales) == 1 else f" at {len(scales)} scales"
     print(f"{protocol['num_views']} {protocol['split']} views{at}: {', '.join(words)}")
     if len(scales) > 1:
         print_table(("scale", *_TITLES), ((name, *_cells(scores)) for name, scores in scales.items()))
+    if (poses := result["poses"]) is not None:
+        turn, move = poses["median_rotation_deg"], poses["median_translation"]
+        print(f"learned cameras: {turn:.3g} degrees and {move:.3g} units from the given ones, in the median")
 
 
 def _cells(scores: "Scores") -> list[str]:

@@ -44,6 +44,18 @@ def invert_similarity(a_from_b: Float[Tensor, "*batch 3 4"]) -> Float[Tensor, "*
     return torch.cat([inverse, -inverse @ a_from_b[..., 3:]], dim=-1)
 
 
+def mean_pose(world_from_camera: Float[Tensor, "n 3 4"]) -> Float[Tensor, "3 4"]:
+    """The mean position, and the rotation that is nearest to the mean of the rotation matrices.
+
+    Where these cancel, as for cameras all around, the rotation is an arbitrary one.
+    """
+    mean = world_from_camera.mean(0)
+    u, _, vt = torch.linalg.svd(mean[:, :3])
+    flip = torch.ones_like(mean[:, 0])
+    flip[-1] = torch.linalg.det(u @ vt)
+    return torch.cat([u * flip @ vt, mean[:, 3:]], dim=-1)
+
+
 def opencv_from_opengl(world_from_camera: Float[Tensor, "*batch 3 4"]) -> Float[Tensor, "*batch 3 4"]:
     """The pose with its camera axes y and z turned about; applied twice it changes nothing."""
     return world_from_camera * world_from_camera.new_tensor([1.0, -1.0, -1.0, 1.0])

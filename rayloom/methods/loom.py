@@ -10,26 +10,31 @@ is; rays step over it, and stop where hardly any light is left. The capture deci
 lies in its box and is trained before random backgrounds where its photos have alpha; every other capture
 lives in contracted space, in nested boxes with steps that grow with distance, and must be opaque. It
 begins with long steps, so that many rays see the scene while it is fog, and the distortion loss of
-mip-NeRF 360 gathers the fog to surfaces.
+mip-NeRF 360 gathers the fog to surfaces. Cameras that are not trusted get twists, which learn by way of the
+places of samples, as in Joint-TensoRF (Cheng et al. 2024, arXiv:2402.13252).
 
 Departs from the paper: 8 levels of 4 features instead of 16 of 2, smaller tables, and one hidden layer for
 colour instead of two, all for the speed of a CPU; the number of rays follows a budget of samples.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rayloom.cameras.corrections import CameraCorrections, CameraDescent
+from rayloom.data.views import Views
 from rayloom.fields.hash_field import HashField
 from rayloom.geometry.boxes import Box
-from rayloom.kernels import HashGridLayout, StepRule, march
+from rayloom.geometry.transforms import mean_pose
+from rayloom.kernels import HashGridLayout, StepRule
 from rayloom.kernels.fused import AdamRule, Space
 from rayloom.losses import distortion, squared_error, squeezed
 from rayloom.method import Method, MethodConfig, Paper
-from rayloom.rendering.packed import render_packed, select, visible
+from rayloom.rendering.packed import render_packed, visible_samples
+from rayloom.sampling.budget import RayBudget
 from rayloom.sampling.occupancy import OccupancyGrid
 from rayloom.types import Batch, Image, PackedSamples, Progress, Rays, Rendering, SceneInfo, StepReport
 
@@ -78,25 +83,21 @@ class LoomConfig(MethodConfig):
     """Weight of the loss that gathers the light of a ray: it clears fog, which no ray can step over."""
     occupied_depth: float = 0.05
     """Optical depth of one step from which a cell counts as occupied."""
+    poses: Literal["given", "refine", "none"] = "given"
+    """Trust the given ones, improve them, or find them from one place, if all look one way."""
+    pose_lr: float = 1e-3
+    """Learning rate of the cameras at the start; it falls as that of the field."""
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""
-    survey_steps: tuple[int, ...] = (16, 32, 64, 96, 128, 192, 256)
-    """Steps after which all of the grids is looked at, and again every so often as the last one says."""
-    grid_update_steps: int = 16
-    """Steps between later looks at a part of the grids."""
-    cells_per_update: int = 1 << 16
-    """Cells looked at in an update."""
 
 
 class Loom(Method[LoomConfig]):
     """Hash grid, two networks without biases, occupancy grids."""
 
     paper = Paper(
-        "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding",
-        year=2022,
-        arxiv="2201.05989",
-        tags=("fast", "grid", "static"),
-    )
+        "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", year=2022,
+        arxiv="2201.05989", tags=("fast", "grid", "static"),
+    )  # fmt: skip
     presets = {
         "default": LoomConfig(),
         "quality": LoomConfig(log2_rows=19, finest=2048, steps_per_side=512, steps_per_fold=512),
@@ -109,19 +110,21 @@ class Loom(Method[LoomConfig]):
         self.bounded = scene.kind == "object"
         corners = (scene.box_low, scene.box_high) if self.bounded else ((-1.0,) * 3, (1.0,) * 3)
         box = Box(*map(torch.tensor, corners))
-        codes = scene.num_images if config.appearance else 0
-        opened, fill = not self.bounded, config.initial_density
-        self.field = HashField(self.layout(), box, contracted=opened, num_codes=codes, initial_density=fill)
+        self.field = HashField(
+            self.layout(), box, contracted=not self.bounded, initial_density=config.initial_density,
+            num_codes=scene.num_images if config.appearance else 0,
+        )  # fmt: skip
         self.grid = OccupancyGrid(box, 1 if self.bounded else config.num_cascades, config.grid_resolution)
         self.steps = self.finest_steps = self.step_rule(fraction=1.0)
-        self.num_rays = config.rays_per_step
+        self.budget = RayBudget(config.samples_per_step << (not self.bounded), config.rays_per_step)
+        self.learns_cameras = config.poses != "given"
+        self.cameras = CameraCorrections(scene.num_images if self.learns_cameras else 0)
+        self.descent = CameraDescent(self.cameras)
 
     def layout(self) -> HashGridLayout:
         """Levels as fine in the box whether the grid covers the box alone or, contracted, twice its width."""
-        c = self.config
-        if self.bounded:
-            return HashGridLayout(c.num_levels, 4, c.log2_rows, c.coarsest, c.finest)
-        return HashGridLayout(c.num_levels, 4, c.log2_rows + 1, c.coarsest, 2 * c.finest)
+        c, wider = self.config, int(not self.bounded)
+        return HashGridLayout(c.num_levels, 4, c.log2_rows + wider, c.coarsest, c.finest << wider)
 
     def step_rule(self, fraction: float) -> StepRule:
         """How rays step at this share of the run; always as finely in a box that has an end."""
@@ -137,6 +140,18 @@ class Loom(Method[LoomConfig]):
         """Choose the steps."""
         self.steps = self.step_rule(progress.fraction)
 
+    def observe(self, views: Views) -> None:
+        """Begin with the given cameras, or with one place for all."""
+        given = views.cameras.world_from_camera
+        if self.learns_cameras:
+            self.cameras.start_from(
+                given if self.config.poses == "refine" else mean_pose(given).expand_as(given)
+            )
+
+    def learned_cameras(self) -> CameraCorrections | None:
+        """The cameras, unless they are trusted."""
+        return self.cameras if self.learns_cameras else None
+
     @property
     def space(self) -> Space:
         """Where rays may meet matter, and how they step."""
@@ -144,27 +159,18 @@ class Loom(Method[LoomConfig]):
 
     def prepare(self) -> None:
         """Compile the fused kernels."""
-        if (field := self.field.fused()) is not None:
+        if field := self.field.fused():
             field.compile(self.space)
 
     def render(self, rays: Rays) -> Rendering:
         """March, drop what is hidden, shade, composite."""
-        samples = self.visible_samples(rays)
+        rays = self.cameras.corrected(rays)
+        samples = visible_samples(rays, self.space, self.jitter(rays), self.density)
         density, features = self.field.geometry(rays.at_samples(samples))
-        view = self.field.view(rays.view_directions, rays.camera_index)
+        # Cameras are learned from places alone, here as in the fused step.
+        view = self.field.view(rays.view_directions.detach(), rays.camera_index)
         rgb = self.field.color(features, view[samples.ray_index])
         return render_packed(density, rgb, samples, self.background_of(rays))
-
-    @torch.no_grad()
-    def visible_samples(self, rays: Rays) -> PackedSamples:
-        """Steps in occupied cells that at least a thousandth of the light reaches."""
-        space, jitter = self.space, self.jitter(rays)
-        samples = march(
-            rays.origins, rays.directions, rays.near, rays.far, space.occupancy, space.step, jitter,
-            limit=space.limit,
-        )  # fmt: skip
-        density, _ = self.field.geometry(rays.at_samples(samples))
-        return select(samples, visible(density, samples, space.stop))
 
     def jitter(self, rays: Rays) -> Float[Tensor, " rays"]:
         """Where the first step of each ray begins, in steps."""
@@ -176,20 +182,18 @@ class Loom(Method[LoomConfig]):
         Before a changing colour only matter can stand still, so that empty space stays empty in front
         of alpha, and captures that fill the view become opaque.
         """
-        fixed = self.bounded and not self.scene.has_alpha
-        if self.training and not fixed:
-            return torch.rand_like(rays.origins)
-        return self.background.expand_as(rays.origins)
+        random = self.training and (self.scene.has_alpha or not self.bounded)
+        return torch.rand_like(rays.origins) if random else self.background.expand_as(rays.origins)
 
     def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
         """Squared error, over the background that was rendered."""
         truth = batch.over(self.background, rendering.background)
-        self.follow_budget(len(rendering.weights) / len(truth))
+        self.budget.follow(len(rendering.weights) / len(truth))
         samples = rendering.intervals
         assert isinstance(samples, PackedSamples), "as `render` makes them"
         spread = distortion(rendering.weights, squeezed(samples.starts), squeezed(samples.ends), samples)
-        terms = {"photometric": squared_error(rendering.rgb, truth)}
-        return terms | {"distortion": self.config.distortion * spread}
+        error = squared_error(rendering.rgb, truth)
+        return {"photometric": error, "distortion": self.config.distortion * spread}
 
     def fused_step(self, batch: Batch, progress: Progress, lr_scale: float) -> StepReport | None:
         """The same step without keeping anything between march and gradient."""
@@ -198,36 +202,28 @@ class Loom(Method[LoomConfig]):
             return None
         background = self.background_of(batch.rays)
         truth = batch.over(self.background, background)
-        jitter, spread = self.jitter(batch.rays), self.config.distortion
-        report = field.accumulate(batch.rays, truth, background, self.space, jitter, distortion=spread)
+        rays, jitter = self.cameras.corrected(batch.rays), self.jitter(batch.rays)
+        options = {"distortion": self.config.distortion, "ray_gradients": self.learns_cameras}
+        report = field.accumulate(rays, truth, background, self.space, jitter, **options)
         field.adam_step(progress.step + 1, AdamRule(self.config.lr * lr_scale, BETAS, EPS))
-        self.follow_budget(report.num_samples / len(truth))
+        if report.ray_gradients is not None:
+            self.descent.step(rays, report.ray_gradients, self.config.pose_lr * lr_scale)
+        self.budget.follow(report.num_samples / len(truth))
         return StepReport(report.loss, report.error, report.num_samples)
-
-    def follow_budget(self, samples_per_ray: float) -> None:
-        """Choose the next step's rays so that they see `samples_per_step` samples; at most twice as many."""
-        wanted = self.config.samples_per_step * (1 if self.bounded else 2) / max(samples_per_ray, 1.0)
-        self.num_rays = int(min(max(wanted, 256), 2 * self.num_rays, 1 << 15))
 
     def rays_per_step(self) -> int:
         """As many rays as the budget of samples allows."""
-        return self.num_rays
+        return self.budget.num_rays
 
     def after_step(self, progress: Progress) -> bool:
-        """Look again at what is empty: everywhere in the first steps, later at a part."""
-        c, done, width = self.config, progress.step + 1, self.finest_steps.smallest
-        if done in c.survey_steps or done % c.survey_steps[-1] == 0:
-            decay = 0.6 if done in c.survey_steps else 0.8
-            self.grid.survey(self.quick_density, width, decay=decay, threshold=c.occupied_depth)
-        elif done > c.survey_steps[-1] and done % c.grid_update_steps == 0:
-            cells, depth = c.cells_per_update, c.occupied_depth
-            self.grid.update(self.quick_density, width, num_cells=cells, decay=0.95, threshold=depth)
+        """Look again at what is empty."""
+        width, threshold = self.finest_steps.smallest, self.config.occupied_depth
+        self.grid.learn(self.quick_density, width, steps_done=progress.step + 1, threshold=threshold)
         return False
 
     def density(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
         """Density at world points, per world unit."""
-        density, _ = self.field.geometry(points.reshape(-1, 3))
-        return density.reshape(points.shape[:-1])
+        return self.field.geometry(points.reshape(-1, 3))[0].reshape(points.shape[:-1])
 
     def quick_density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Density at world points without a gradient, by the fused kernel where there is one."""
@@ -239,11 +235,16 @@ class Loom(Method[LoomConfig]):
         field = self.field.fused()
         if field is None:
             return super().render_image(rays)
-        flat = rays.reshape(rays.shape.numel())
+        flat = self.cameras.corrected(rays.reshape(rays.shape.numel()))
         background = self.background.expand_as(flat.origins)
         rgb, opacity, depth = field.render(flat, background, self.space, self.jitter(flat))
         return Image(rgb.reshape(*rays.shape, 3), opacity.reshape(rays.shape), depth.reshape(rays.shape))
 
     def param_groups(self) -> list[dict[str, Any]]:
         """One rate for all; the tiny epsilon lets rarely touched rows learn as fast as others."""
-        return [{"params": list(self.parameters()), "lr": self.config.lr, "betas": BETAS, "eps": EPS}]
+        field, cameras = list(self.field.parameters()), list(self.cameras.parameters())
+        rates = {"betas": BETAS, "eps": EPS}
+        return [
+            {"params": field, "lr": self.config.lr, **rates},
+            {"params": cameras, "lr": self.config.pose_lr},
+        ]

@@ -31,6 +31,10 @@ class Protocol:
     """The version of `lpips_alex`; None where it was not measured."""
     lpips_vgg: str | None
     """The version of `lpips_vgg`; None where it was not measured."""
+    aligned: bool
+    """Whether held-out cameras were moved along with learned ones, by the best similarity."""
+    pose_refinement_steps: int
+    """Steps in which each held-out camera was then refined against its photo."""
     ignored_pixels: str = "left out of PSNR; equal to the photo in SSIM and LPIPS"
     """What happens to pixels that the capture says must not be used."""
     mean: str = "mean of per-image values"

@@ -1,11 +1,29 @@
 """Emission and absorption along rays that have different numbers of samples."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rayloom.kernels import composite_packed, packed_weights, prefix_sum
-from rayloom.types import PackedSamples, Rendering
+from rayloom.kernels import composite_packed, march, packed_weights, prefix_sum
+from rayloom.kernels.fused import Space
+from rayloom.types import PackedSamples, Rays, Rendering
+
+
+@torch.no_grad()
+def visible_samples(
+    rays: Rays,
+    space: Space,
+    jitter: Float[Tensor, " rays"],
+    density: Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]],
+) -> PackedSamples:
+    """Steps in occupied cells that at least `space.stop` of the light reaches, by the density at points."""
+    samples = march(
+        rays.origins, rays.directions, rays.near, rays.far, space.occupancy, space.step, jitter,
+        limit=space.limit,
+    )  # fmt: skip
+    return select(samples, visible(density(rays.at_samples(samples)), samples, space.stop))
 
 
 @torch.no_grad()

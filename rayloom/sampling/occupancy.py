@@ -9,6 +9,12 @@ from torch import Tensor, nn
 from rayloom.geometry.boxes import Box
 from rayloom.kernels import OccupancyBits, occupancy_bits
 
+SURVEYS = (16, 32, 64, 96, 128, 192, 256)
+"""Steps of training after which all of a grid is looked at, and again every so often as the last one says."""
+UPDATE_EVERY = 16
+"""Steps between later looks at a part."""
+CELLS_PER_UPDATE = 1 << 16
+
 DensityFunction = Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]]
 
 
@@ -54,6 +60,16 @@ class OccupancyGrid(nn.Module):
         unit = (place + torch.rand(place.shape, device=cells.device)) * (2 / r) - 1
         half = torch.tensor(self.half_size, device=cells.device)
         return torch.tensor(self.center, device=cells.device) + unit * torch.exp2(cascade)[:, None] * half
+
+    def learn(
+        self, density: DensityFunction, step_width: float, *, steps_done: int, threshold: float
+    ) -> None:
+        """Look again after so many steps, if it is time: everywhere at first, later at a part."""
+        if steps_done in SURVEYS or steps_done % SURVEYS[-1] == 0:
+            decay = 0.6 if steps_done in SURVEYS else 0.8
+            self.survey(density, step_width, decay=decay, threshold=threshold)
+        elif steps_done > SURVEYS[-1] and steps_done % UPDATE_EVERY == 0:
+            self.update(density, step_width, num_cells=CELLS_PER_UPDATE, decay=0.95, threshold=threshold)
 
     @torch.no_grad()
     def survey(self, density: DensityFunction, step_width: float, *, decay: float, threshold: float) -> None:

@@ -3,7 +3,6 @@
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rayloom.data.batches import scene_cameras, truth_image
+from rayloom.data.batches import truth_image
 from rayloom.data.capture import Split
 from rayloom.data.scene import Scene
 from rayloom.errors import InputError
@@ -23,6 +22,8 @@ from rayloom.metrics import pictures
 from rayloom.metrics.images import SSIMVariant, psnr, ssim, ssim_window_size
 from rayloom.metrics.lpips import LPIPS, load_lpips
 from rayloom.metrics.protocol import Protocol
+from rayloom.training.localize import frozen
+from rayloom.training.viewpoints import POSE_REFINEMENT_STEPS, Viewpoints, learned_pose_errors
 from rayloom.types import Image
 
 QUICK_VIEWS = 4
@@ -49,6 +50,14 @@ class ViewScores(Scores):
     """1/2, 1/4, ... for a smaller copy of the image; absent for the image itself."""
 
 
+class PoseScores(TypedDict):
+    """Medians over the training cameras, after the best similarity, against the scene's."""
+
+    median_rotation_deg: float
+    median_translation: float
+    """World units."""
+
+
 class EvalResult(TypedDict):
     """What an evaluation found, ready for JSON."""
 
@@ -60,6 +69,8 @@ class EvalResult(TypedDict):
     """The same at each scale alone, by its name: 1, 1/2, 1/4, ..."""
     views: list[ViewScores]
     """Scale after scale."""
+    poses: PoseScores | None
+    """How far learned cameras are from the scene's; None where the method learns none."""
 
 
 def evaluate(
@@ -71,34 +82,30 @@ def evaluate(
     *,
     quick: bool = False,
     rounded_to_8_bit: bool = False,
+    pose_refinement_steps: int = POSE_REFINEMENT_STEPS,
 ) -> EvalResult:
     """The scores of a method on the images of a split; on test, val or train images where it has none.
 
     Coarser copies of the images are scored too. `out` is a folder for `eval.json` and a picture per view:
     photo, rendering, error, depth. `on_view` hears each view's scores and the number of views. A quick one
-    takes a few images, evenly spread, without LPIPS. Raises InputError for colours that are not finite.
+    takes a few images, evenly spread, without LPIPS. Held-out cameras follow those that a method learns,
+    see `Viewpoints`. Raises InputError for colours that are not finite.
     """
     scored_split, chosen = _choose_views(scene, split, quick=quick)
-    judge = _Judge.on(next(method.parameters()).device, perceptual=not quick)
+    viewpoints = Viewpoints(method, scene, pose_refinement_steps)
+    judge = _Judge.on(viewpoints.device, perceptual=not quick)
     views: list[ViewScores] = []
-    with _evaluation_mode(method):
-        for view in _scored_views(method, scene, chosen, judge, out, rounded_to_8_bit=rounded_to_8_bit):
+    with frozen(method):
+        for view in _scored_views(viewpoints, chosen, judge, out, rounded_to_8_bit=rounded_to_8_bit):
             views.append(view)
             on_view(view, len(chosen) * len(scene.scales))
-    protocol = Protocol(
-        split=scored_split,
-        split_asked=split,
-        scales=tuple(map(_scale_name, range(len(scene.scales)))),
-        num_views=len(chosen),
-        num_views_in_split=len(scene.indices(scored_split)),
-        resolution=_sizes(scene, chosen),
-        background=scene.info.background,
-        rounded_to_8_bit=rounded_to_8_bit,
-        ssim=judge.ssim_variant,
-        lpips_alex=judge.alex.version if judge.alex else None,
-        lpips_vgg=judge.vgg.version if judge.vgg else None,
-    )
-    result = _result(protocol, views)
+    result: EvalResult = {
+        "protocol": asdict(_protocol(viewpoints, split, scored_split, chosen, judge, rounded_to_8_bit)),
+        "mean": _mean(views),
+        "scales": _means_of_scales(scene, views),
+        "views": views,
+        "poses": _pose_scores(method, scene),
+    }
     if out is not None:
         _write_result(result, out / "eval.json")
     return result
@@ -150,6 +157,32 @@ def _choose_views(scene: Scene, split: Split, *, quick: bool) -> tuple[Split, tu
     raise InputError(scene.root, "the scene has no images to score; expected at least one")
 
 
+def _protocol(
+    viewpoints: Viewpoints,
+    asked: Split,
+    scored: Split,
+    chosen: Sequence[int],
+    judge: _Judge,
+    rounded_to_8_bit: bool,
+) -> Protocol:
+    scene, learned = viewpoints.scene, viewpoints.corrections is not None
+    return Protocol(
+        split=scored,
+        split_asked=asked,
+        scales=tuple(map(_scale_name, range(len(scene.scales)))),
+        num_views=len(chosen),
+        num_views_in_split=len(scene.indices(scored)),
+        resolution=_sizes(scene, chosen),
+        background=scene.info.background,
+        rounded_to_8_bit=rounded_to_8_bit,
+        ssim=judge.ssim_variant,
+        lpips_alex=judge.alex.version if judge.alex else None,
+        lpips_vgg=judge.vgg.version if judge.vgg else None,
+        aligned=learned,
+        pose_refinement_steps=viewpoints.steps if learned and scored != "train" else 0,
+    )
+
+
 def _sizes(scene: Scene, chosen: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """Each width and height of the chosen images that occurs at any scale."""
     cameras = [scale.intrinsics[i] for scale in scene.scales for i in chosen]
@@ -162,8 +195,7 @@ def _scale_name(level: int) -> str:
 
 
 def _scored_views(
-    method: Method[Any],
-    scene: Scene,
+    viewpoints: Viewpoints,
     chosen: Sequence[int],
     judge: _Judge,
     out: Path | None,
@@ -171,10 +203,10 @@ def _scored_views(
     rounded_to_8_bit: bool,
 ) -> Iterator[ViewScores]:
     """The scores of each chosen image as it is rendered; draws it beside the photo if `out` is a folder."""
-    cameras = [scene_cameras(scale) for scale in scene.scales]
-    for number, (level, i) in enumerate(itertools.product(range(len(cameras)), chosen)):
+    scene = viewpoints.scene
+    for number, (level, i) in enumerate(itertools.product(range(len(scene.scales)), chosen)):
         name = scene.names[i]
-        image = method.render_image(cameras[level].image_rays(i).to(judge.device))
+        image = viewpoints.method.render_image(viewpoints.rays(i, level))
         image = _displayable(image, name, rounded_to_8_bit=rounded_to_8_bit)
         photo, valid = (tensor.to(judge.device) for tensor in truth_image(scene.scales[level], i))
         scores = judge.scores(image.rgb, photo, valid)
@@ -185,18 +217,6 @@ def _scored_views(
         if level > 0:
             view["scale"] = _scale_name(level)
         yield view
-
-
-@contextmanager
-def _evaluation_mode(method: Method[Any]) -> Iterator[None]:
-    """Put every module of a method into evaluation mode, and each back into its own mode afterwards."""
-    modes = [(module, module.training) for module in method.modules()]
-    method.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _displayable(image: Image, name: str, *, rounded_to_8_bit: bool) -> Image:
@@ -223,14 +243,18 @@ def _write_comparison(
     pictures.write_png(pictures.side_by_side(panels), path)
 
 
-def _result(protocol: Protocol, views: list[ViewScores]) -> EvalResult:
-    """The scores of all views, and their means over all of them and over those at each scale."""
-    at_scale = {name: [view for view in views if view.get("scale", "1") == name] for name in protocol.scales}
+def _means_of_scales(scene: Scene, views: Sequence[ViewScores]) -> dict[str, Scores]:
+    names = map(_scale_name, range(len(scene.scales)))
+    return {name: _mean([view for view in views if view.get("scale", "1") == name]) for name in names}
+
+
+def _pose_scores(method: Method[Any], scene: Scene) -> PoseScores | None:
+    errors = learned_pose_errors(method, scene)
+    if errors is None:
+        return None
     return {
-        "protocol": asdict(protocol),
-        "mean": _mean(views),
-        "scales": {name: _mean(some) for name, some in at_scale.items()},
-        "views": views,
+        "median_rotation_deg": errors.median_rotation_deg,
+        "median_translation": errors.median_translation,
     }
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from rayloom.cli.main import run
+from rayloom.cli.scoring import print_scores
+from rayloom.training.evaluate import evaluate
 from rayloom.training.runs import read_config
 from tests.cli.answers import SCORES, json_of
 from tests.cli.conftest import HAZE
+from tests.training.painted_plane import learned_plane, plane, plane_scene, similarity
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +54,20 @@ def test_render_films_the_photos_views_at_full_size(multiscale: Path, tmp_path: 
         args = ["render", str(multiscale), "--path", path, "--frames", "4", "--out", str(out / path)]
         assert run([*args, "--quiet"]) == 0
     assert len(list((out / "test" / "rgb").glob("*.png"))) == 2
+
+
+def test_errors_of_learned_cameras_are_printed_where_there_are_any(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scene = plane_scene(("test", *("train",) * 6))
+    print_scores(evaluate(plane(scene), scene, quick=True))
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    method = learned_plane(scene, similarity(), twist_sd=0.02)
+    result = evaluate(method, scene, quick=True, pose_refinement_steps=0)
+    print_scores(result)
+    assert result["poses"] is not None
+    _, said = capsys.readouterr().out.splitlines()
+    turn, move = result["poses"]["median_rotation_deg"], result["poses"]["median_translation"]
+    assert (
+        said == f"learned cameras: {turn:.3g} degrees and {move:.3g} units from the given ones, in the median"
+    )

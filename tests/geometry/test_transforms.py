@@ -11,6 +11,7 @@ from rayloom.geometry.transforms import (
     invert_rigid,
     invert_similarity,
     look_at,
+    mean_pose,
     matrix_from_quaternion,
     opencv_from_opengl,
     quaternion_from_matrix,
@@ -167,3 +168,15 @@ def test_slerp_has_finite_gradients_between_equal_ends():
     between = slerp(start, end, torch.full((3,), 0.3, dtype=torch.float64))
     for gradient in torch.autograd.grad(between.sum(), (start, end)):
         assert gradient.isfinite().all()
+
+
+def test_the_mean_pose_is_rigid_and_that_of_poses_spread_evenly_about_it():
+    middle = se3_exp(torch.tensor([0.3, -0.2, 0.5, 1.0, 2.0, 3.0], dtype=torch.float64))
+    turns = 0.4 * torch.cat([torch.eye(3), -torch.eye(3)]).double()
+    around = se3_exp(torch.cat([turns, torch.zeros(6, 3, dtype=torch.float64)], -1))
+    mean = mean_pose(compose(middle, around))
+    torch.testing.assert_close(mean, middle)
+    torch.testing.assert_close(mean[:, :3] @ mean[:, :3].mT, torch.eye(3, dtype=torch.float64))
+    mirror = torch.eye(3, 4, dtype=torch.float64).repeat(2, 1, 1)
+    mirror[1, :2, :2] *= -1
+    assert torch.linalg.det(mean_pose(mirror)[:, :3]) == pytest.approx(1)

@@ -3,6 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from rayloom.cameras.camera import Cameras
+from rayloom.cameras.intrinsics import CameraModel, Intrinsics
+from rayloom.data.views import Views
+from rayloom.geometry.transforms import mean_pose, se3_exp
 from rayloom.kernels import use_reference
 from rayloom.methods.loom import Loom
 from rayloom.types import Batch, Progress, Rays, SceneInfo
@@ -119,8 +123,51 @@ def test_photos_with_alpha_train_before_changing_backgrounds():
 
 def test_rays_follow_the_budget_of_samples():
     method = loom(OBJECT, samples_per_step=1 << 13)
-    method.num_rays = 1024
-    method.follow_budget(4.0)
+    method.budget.follow(4.0)
     assert method.rays_per_step() == 2048
-    method.follow_budget(1000.0)
+    method.budget.follow(1000.0)
     assert method.rays_per_step() == 256
+
+
+def seen_by(method: Loom, n: int = 512) -> Batch:
+    rays = rays_towards_the_middle(n)
+    return Batch(rays=rays, rgb=torch.rand(n, 3), alpha=torch.ones(n))
+
+
+@pytest.mark.parametrize("scene", [OBJECT, OPEN], ids=["object", "unbounded"])
+def test_the_fused_step_moves_cameras_down_the_composed_slope(scene):
+    method = loom(scene, poses="refine", pose_lr=1e-3, initial_density=5.0, distortion=0.01).train()
+    with torch.no_grad():
+        method.cameras.twists.normal_(std=0.05)
+    batch, progress = seen_by(method), Progress(0, 0.0)
+    method.before_step(progress)
+    start = method.cameras.twists.detach().clone()
+    # The two forms draw their random numbers in another order.
+    method.jitter = lambda rays: torch.full_like(rays.near, 0.3)
+    method.background_of = lambda rays: torch.full_like(rays.origins, 0.4)
+    losses = method.losses(method.render(batch.rays), batch, progress)
+    (slope,) = torch.autograd.grad(torch.stack(list(losses.values())).sum(), [method.cameras.twists])
+    assert method.fused_step(batch, progress, 1.0) is not None
+    # The first step of Adam is as long as its rate, down the sign of each slope.
+    steep = slope.abs() > 1e-2 * slope.abs().max()
+    moved = (method.cameras.twists.detach() - start)[steep]
+    torch.testing.assert_close(moved, -1e-3 * slope[steep].sign(), atol=1e-5, rtol=0)
+
+
+def test_without_learned_cameras_rays_stay_as_they_are():
+    method = loom(OBJECT)
+    rays = rays_towards_the_middle(5)
+    assert method.learned_cameras() is None
+    assert method.cameras.corrected(rays) is rays
+
+
+@pytest.mark.parametrize("poses", ["refine", "none"])
+def test_cameras_begin_where_they_are_given_or_all_in_one_place(poses):
+    method = loom(OBJECT, poses=poses)
+    given = se3_exp(0.1 * torch.randn(4, 6))
+    intrinsics = [Intrinsics(CameraModel.PINHOLE, 8, 8, 8.0, 8.0, 4.0, 4.0)] * 4
+    cameras = Cameras.from_intrinsics(intrinsics, given, 0.1, 5.0, image_index=torch.arange(4))
+    method.observe(Views(cameras, ()))
+    expected = given if poses == "refine" else mean_pose(given).expand(4, 3, 4)
+    assert method.learned_cameras() is method.cameras
+    torch.testing.assert_close(method.cameras.world_from_camera(), expected)

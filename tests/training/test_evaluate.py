@@ -17,6 +17,7 @@ from rayloom.metrics.lpips import LPIPS
 from rayloom.training import evaluate as evaluate_module
 from rayloom.training.evaluate import QUICK_VIEWS, ViewScores, evaluate
 from rayloom.types import Rays, Rendering
+from tests.training.painted_plane import learned_plane, plane_scene, similarity
 from tests.training.painted_scenes import (
     HEIGHT,
     WIDTH,
@@ -111,7 +112,9 @@ def test_the_result_is_json_and_the_folder_holds_it_with_one_picture_per_view(tm
     result = evaluate(gradient(scene, error=0.1), scene, out=tmp_path / "eval")
     written = json.loads((tmp_path / "eval" / "eval.json").read_text())
     assert written == json.loads(json.dumps(result, allow_nan=False))
-    assert list(written) == ["protocol", "mean", "scales", "views"]
+    assert list(written) == ["protocol", "mean", "scales", "views", "poses"]
+    assert written["poses"] is None
+    assert (written["protocol"]["aligned"], written["protocol"]["pose_refinement_steps"]) == (False, 0)
     assert written["scales"] == {"1": written["mean"]}
     assert all("scale" not in view for view in written["views"])
     assert list(written["mean"]) == ["psnr", "ssim", "lpips_alex", "lpips_vgg"]
@@ -189,6 +192,31 @@ def test_every_module_is_in_its_own_mode_again_also_after_a_failure():
     ):
         evaluate(method, scene)
     assert method.training
+
+
+def test_learned_cameras_are_aligned_and_refined_and_the_protocol_says_so(tmp_path: Path):
+    scene = plane_scene(("test", *("train",) * 6), halves=True)
+    method = learned_plane(scene, similarity(), twist_sd=0.02)
+    rough = evaluate(method, scene, pose_refinement_steps=0)
+    fine = evaluate(method, scene, out=tmp_path, pose_refinement_steps=60)
+    for result, steps in ((rough, 0), (fine, 60)):
+        protocol = result["protocol"]
+        assert (protocol["aligned"], protocol["pose_refinement_steps"]) == (True, steps)
+    for name in ("1", "1/2"):
+        assert (fine["scales"][name]["psnr"] or 0) > (rough["scales"][name]["psnr"] or 100) + 3
+    # Errors of the training cameras are those before any refinement.
+    assert fine["poses"] == rough["poses"]
+    assert fine["poses"] is not None
+    assert 0.5 < fine["poses"]["median_rotation_deg"] < 4
+    assert json.loads((tmp_path / "eval.json").read_text())["poses"] == fine["poses"]
+
+
+def test_learned_cameras_of_training_photos_are_not_refined():
+    scene = plane_scene(("train",) * 4)
+    result = evaluate(learned_plane(scene, similarity(1.0)), scene, pose_refinement_steps=60)
+    protocol = result["protocol"]
+    assert (protocol["aligned"], protocol["pose_refinement_steps"]) == (True, 0)
+    assert (result["mean"]["psnr"] or 0) > 50
 
 
 def test_absent_weights_leave_lpips_empty(monkeypatch: pytest.MonkeyPatch):

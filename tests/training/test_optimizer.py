@@ -56,6 +56,38 @@ def test_each_group_keeps_its_own_rate_on_the_common_curve() -> None:
     assert [group["lr"] for group in optimizer.adam.param_groups] == pytest.approx([0.01, 0.04])
 
 
+class OwnEnd(TwoGroups):
+    """The second group names the rate at its end."""
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        first, second = super().param_groups()
+        return [first, second | {"lr_final": 0.1}]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "rates"), [(0.0, (0.1, 0.4)), (0.5, (0.01, 0.2)), (1.0, (0.001, 0.1)), (2.0, (0.001, 0.1))]
+)
+def test_a_group_falls_to_the_end_that_it_names(fraction: float, rates: tuple[float, float]) -> None:
+    method = OwnEnd(MethodConfig(lr=0.1, lr_final=0.001), OBJECT)
+    optimizer = Optimizer(method)
+    for _ in range(2):
+        optimizer.step(method.first.sum() + method.second.sum(), fraction=fraction)
+        assert [group["lr"] for group in optimizer.adam.param_groups] == pytest.approx(rates)
+        # Steps leave the ends where they are, and so do fresh parameters.
+        optimizer.renew()
+
+
+def test_hold_and_warm_up_are_common_to_all_groups() -> None:
+    held = OwnEnd(MethodConfig(lr=0.1, lr_final=0.001, lr_hold=0.5), OBJECT)
+    optimizer = Optimizer(held)
+    optimizer.step(held.first.sum() + held.second.sum(), fraction=0.75)
+    assert [group["lr"] for group in optimizer.adam.param_groups] == pytest.approx([0.01, 0.2])
+    warm = OwnEnd(MethodConfig(lr=0.1, lr_final=0.001, lr_warmup=0.5), OBJECT)
+    optimizer = Optimizer(warm)
+    optimizer.step(warm.first.sum() + warm.second.sum(), fraction=0.0)
+    assert [group["lr"] for group in optimizer.adam.param_groups] == pytest.approx([0.001, 0.004])
+
+
 def test_settings_of_adam_come_with_their_group() -> None:
     _, optimizer = stepped([1.0, 1.0, 1.0], 1.0, clip_norm=1.0)
     for _ in range(2):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayloom.paper import MethodConfig
-from rayloom.training.schedules import exponential, lr_scale, warmup
+from rayloom.training.schedules import exponential, lr_scale, rate, warmup
 
 rates = st.floats(1e-6, 1.0)
 
@@ -40,3 +40,15 @@ def test_the_scale_is_relative_to_the_first_rate() -> None:
     assert lr_scale(config, 0.5) == pytest.approx(0.1)
     assert lr_scale(config, 1.0) == pytest.approx(0.01)
     assert lr_scale(MethodConfig(lr=0.1, lr_final=0.001, lr_hold=0.5), 0.75) == pytest.approx(0.1)
+
+
+@given(rates, rates, st.floats(0.0, 0.9), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_a_rate_joins_any_two_ends_under_the_settings_of_all(
+    start: float, end: float, hold: float, share: float, fraction: float
+) -> None:
+    config = MethodConfig(lr=0.1, lr_final=0.001, lr_hold=hold, lr_warmup=share)
+    assert rate(config, 1.0, start, end) == pytest.approx(end)
+    assert rate(config, 0.0, start, end) == pytest.approx(start * warmup(0.0, share))
+    expected = warmup(fraction, share) * exponential(fraction, start, end, hold)
+    assert rate(config, fraction, start, end) == pytest.approx(expected)
+    assert rate(config, fraction, 0.1, 0.001) == pytest.approx(0.1 * lr_scale(config, fraction))
