@@ -12,6 +12,7 @@ from rayloom.fields.encodings import FrequencyEncoding
 from rayloom.fields.tensors import CP, Factors, VectorMatrix
 from rayloom.geometry.boxes import Box
 from rayloom.geometry.contraction import contract
+from rayloom.scene_info import SceneInfo
 
 Decomposition = Literal["vm", "cp"]
 TensorActivation = Literal["softplus", "relu"]
@@ -20,6 +21,8 @@ DENSITY_PER_EDGE = 75.0
 """Factor on density, over the edge of the box: the authors' 25 for boxes that are about 3 wide."""
 DENSITY_SHIFT = -10.0
 """Added before the softplus, so that space is all but empty before training."""
+_NDC_CORNER = (1.5, 1.67, 1.0)
+"""Of the box of forward-facing captures, wider than the cube that the average camera sees."""
 
 
 class TensorField(nn.Module):
@@ -88,12 +91,18 @@ class TensorField(nn.Module):
         return contract(in_box, "linf") / 2 if self.contracted else in_box
 
     def density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Density per world unit; 0 beyond a box that has an end.
+        """Density per world unit."""
+        unit = self.unit(points)
+        return self.density_of(self.density_factors(unit), unit)
+
+    def density_of(
+        self, components: Float[Tensor, "n components"], unit: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, " n"]:
+        """Density per world unit where the components are known; 0 beyond a box that has an end.
 
         Where there is none, fog thins outward like 1 / distance: what is far away is large.
         """
-        unit = self.unit(points)
-        raw = self.density_factors(unit).sum(-1)
+        raw = components.sum(-1)
         positive = raw.relu() if self.activation == "relu" else functional.softplus(raw + DENSITY_SHIFT)
         distance = unit.abs().amax(-1)
         there = (2 - 2 * distance).clamp(max=1) if self.contracted else (distance <= 1).to(raw.dtype)
@@ -101,7 +110,13 @@ class TensorField(nn.Module):
 
     def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """SRGB colour of points as seen along unit directions."""
-        features = self.basis(self.appearance_factors(self.unit(points)))
+        return self.color_of(self.appearance_factors(self.unit(points)), directions)
+
+    def color_of(
+        self, components: Float[Tensor, "n components"], directions: Float[Tensor, "n 3"]
+    ) -> Float[Tensor, "n 3"]:
+        """SRGB colour where the components are known."""
+        features = self.basis(components)
         inputs = [self.feature_encoding(features), self.direction_encoding(directions)]
         return self.network(torch.cat(inputs, dim=-1))
 
@@ -131,6 +146,16 @@ class TensorField(nn.Module):
     def networks(self) -> list[nn.Parameter]:
         """What makes colour of the appearance components."""
         return [*self.basis.parameters(), *self.network.parameters()]
+
+
+def box_around(scene: SceneInfo, margin: float = 1.0) -> Box:
+    """The object's box with a margin, the cube of NDC and its sides, or the cube that is not contracted."""
+    if scene.kind != "object":
+        corner = torch.ones(3) if scene.ndc is None else torch.tensor(_NDC_CORNER)
+        return Box(-corner, corner)
+    low, high = torch.tensor(scene.box_low), torch.tensor(scene.box_high)
+    rim = (margin - 1) / 2 * (high - low)
+    return Box(low - rim, high + rim)
 
 
 def _drawn(decomposition: Decomposition, nodes: Sequence[int], components: Sequence[int]) -> Factors:

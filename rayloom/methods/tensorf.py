@@ -24,8 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rayloom.fields.tensor_field import Decomposition, TensorActivation, TensorField
-from rayloom.geometry.boxes import Box
+from rayloom.fields.tensor_field import Decomposition, TensorActivation, TensorField, box_around
 from rayloom.geometry.ndc import ndc_from_world, ndc_rays, world_t_from_ndc_t
 from rayloom.kernels import StepRule, march, packed_weights, segment_sum
 from rayloom.losses import squared_error
@@ -36,8 +35,6 @@ from rayloom.sampling.alpha_mask import mask_empty_space
 from rayloom.sampling.occupancy import OccupancyGrid
 from rayloom.types import Batch, PackedSamples, Progress, Rays, Rendering, SceneInfo
 
-NDC_CORNER = (1.5, 1.67, 1.0)
-"""Of the box of forward-facing captures, wider than the cube that the average camera sees."""
 BETAS = (0.9, 0.99)
 
 
@@ -121,9 +118,7 @@ class TensoRF(Method[TensoRFConfig]):
     def __init__(self, config: TensoRFConfig, scene: SceneInfo) -> None:
         super().__init__(config, scene)
         contracted = scene.kind != "object" and scene.ndc is None
-        corner = torch.tensor((1.0, 1.0, 1.0) if scene.ndc is None else NDC_CORNER)
-        bounds = Box(torch.tensor(scene.box_low), torch.tensor(scene.box_high))
-        box = bounds if scene.kind == "object" else Box(-corner, corner)
+        box = box_around(scene)
         self.field = TensorField(
             box, config.first_resolution, config.density_components, config.appearance_components,
             contracted=contracted, decomposition=config.decomposition, octaves=config.octaves,

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rayloom.fields.tensor_field import TensorField
+from rayloom.fields.tensor_field import TensorField, box_around
 from rayloom.geometry.boxes import Box
+from tests.methods.ball import OBJECT, UNBOUNDED
 
 close = torch.testing.assert_close
 BOX = Box(torch.tensor([-1.0, -2.0, 0.0]), torch.tensor([1.0, 2.0, 1.0]))
@@ -132,3 +133,10 @@ def test_a_finer_grid_of_a_smaller_box_loads():
 def test_factors_and_networks_are_all_parameters():
     made = field()
     assert {*made.factors(), *made.networks()} == set(made.parameters())
+
+
+def test_a_margin_makes_the_box_of_an_object_larger_about_its_middle():
+    box = box_around(OBJECT, 1.5)
+    close(box.low, 1.5 * torch.tensor(OBJECT.box_low))
+    close(box.high, 1.5 * torch.tensor(OBJECT.box_high))
+    close(box_around(UNBOUNDED, 1.5).high, torch.ones(3))

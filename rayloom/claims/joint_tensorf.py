@@ -1,0 +1,264 @@
+"""What Joint-TensoRF is claimed to show: its filter by itself, then cameras found again in miniature.
+
+Cameras stand as in NeRF's synthetic captures, and each is swung about the object by a random twist, in which
+every number has a deviation of 0.15. "Plain" is the same tensor on the same grids with cameras that learn,
+without filter, blur, random scales and edges. Errors are medians over the photos, after the similarity that
+no photo can tell. What claims share is trained once for each seed, so that most of the time is told beside
+the first of them. Claims on captures look for them in the folder that RAYLOOM_DATA names.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rayloom.claims.experiments import held_out_psnr, photograph, pose_errors, trained
+from rayloom.claims.records import Claim, Measurement
+from rayloom.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from rayloom.data.scene import DataConfig, Scene
+    from rayloom.method import Method
+
+STEPS = 1500
+NOISE = 0.15
+FOUND_DEG, LOST_DEG = 1.0, 5.0
+VIEWS, SIZE = 28, 48
+Place = Literal["still life", "chair"]
+PLAIN: Mapping[str, object] = dict.fromkeys(("blur_2d", "filter_3d", "random_scales", "edge_loss"), False)
+SYSTEMS: Mapping[str, Mapping[str, object]] = {
+    "joint": {},
+    "plain": PLAIN,
+    "no blur": {"blur_2d": False},
+    "no filter": {"filter_3d": False},
+    "no random scales": {"random_scales": False},
+    "no edges": {"edge_loss": False},
+}
+
+
+def _factors(nodes: int, seed: int) -> "tuple[list[Tensor], list[Tensor]]":
+    """Lines and planes of 16 components along each axis, as density has in the paper."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    lines = [torch.randn(16, nodes, generator=generator) for _ in range(3)]
+    return lines, [torch.randn(16, nodes, nodes, generator=generator) for _ in range(3)]
+
+
+def _dense(lines: "list[Tensor]", planes: "list[Tensor]") -> "Tensor":
+    """The grid of which they are the factors."""
+    import torch
+
+    terms = ("rx, ryz -> xyz", "ry, rxz -> xyz", "rz, rxy -> xyz")
+    products = (torch.einsum(*one) for one in zip(terms, lines, planes, strict=True))
+    return torch.stack(list(products)).sum(0)
+
+
+def _filtered(lines: "list[Tensor]", planes: "list[Tensor]") -> "tuple[list[Tensor], list[Tensor]]":
+    from rayloom.fields.filtering import gaussian_filter
+
+    return [gaussian_filter(line, 6.4, (1,)) for line in lines], [
+        gaussian_filter(plane, 6.4, (1, 2)) for plane in planes
+    ]
+
+
+def _error_of_factors(seed: int) -> Measurement:
+    """Largest difference between the grid of filtered factors and the filtered grid."""
+    from rayloom.fields.filtering import gaussian_filter
+
+    lines, planes = _factors(64, seed)
+    dense = gaussian_filter(_dense(lines, planes), 6.4, (0, 1, 2))
+    return Measurement(measured=float((_dense(*_filtered(lines, planes)) - dense).abs().max()))
+
+
+def _share_of_time(nodes: int, seed: int) -> Measurement:
+    """Time to filter the factors over that to build and filter the grid, which is the baseline in seconds."""
+    from rayloom.fields.filtering import gaussian_filter
+
+    lines, planes = _factors(nodes, seed)
+
+    def seconds(work: Callable[[], object]) -> float:
+        """The least of a few, so that what else the machine does counts little."""
+        times: list[float] = []
+        for _ in range(8):
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    dense = seconds(lambda: gaussian_filter(_dense(lines, planes), 6.4, (0, 1, 2)))
+    return Measurement(measured=seconds(lambda: _filtered(lines, planes)) / dense, baseline=dense)
+
+
+def _share_of_memory(nodes: int) -> Measurement:
+    """Numbers in the factors over those in the grid, which are the baseline."""
+    lines, planes = _factors(nodes, seed=0)
+    held = sum(factor.numel() for factor in (*lines, *planes))
+    return Measurement(measured=held / nodes**3, baseline=float(nodes**3))
+
+
+def _capture(name: str, config: "DataConfig") -> "Scene":
+    from rayloom.data.prepare import load_scene
+
+    root = os.environ.get("RAYLOOM_DATA")
+    if root is None:
+        raise InputError("RAYLOOM_DATA", f"is not set; expected the folder that holds {name}")
+    return load_scene(Path(root) / name, config)
+
+
+@cache
+def _scene(place: Place, seed: int) -> "Scene":
+    """24 training photos of 48 pixels, with their true cameras."""
+    from rayloom.data.scene import DataConfig
+    from rayloom.data.synthetic.rigs import Dome
+    from rayloom.data.synthetic.still_life import object_world
+
+    if place == "still life":
+        return photograph(object_world(seed), Dome(), num_views=VIEWS, size=SIZE, seed=seed)
+    scene = _capture("blender_chair_400", DataConfig(scale=400 / SIZE))
+    train, test = (scene.indices(split) for split in ("train", "test"))
+    kept = {*train[:: max(len(train) // 24, 1)][:24], *test[:: max(len(test) // 4, 1)][:4]}
+    split = tuple(s if i in kept else "val" for i, s in enumerate(scene.split))
+    return replace(scene, split=split, info=replace(scene.info, num_images=24))
+
+
+@cache
+def _disturbed(place: Place, seed: int) -> "Scene":
+    from rayloom.data.disturbance import noisy_poses
+
+    return noisy_poses(_scene(place, seed), NOISE, NOISE, seed, side="world")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A trained method and how it did."""
+
+    seconds: float
+    psnr: float
+    rotation_deg: float = 0.0
+
+
+def _measured(train: "Callable[[], Method[Any]]", truth: "Scene") -> _Run:
+    start = time.perf_counter()
+    method = train()
+    seconds = time.perf_counter() - start
+    learned = method.learned_cameras() is not None
+    rotation_deg = pose_errors(method, truth).median_rotation_deg if learned else 0.0
+    return _Run(seconds, held_out_psnr(method, truth), rotation_deg)
+
+
+@cache
+def _run(system: str, place: Place, seed: int) -> _Run:
+    """One of the systems, Joint-TensoRF with the true cameras, or BARF with four times the steps."""
+    truth, seen = _scene(place, seed), _disturbed(place, seed)
+    name, steps, settings = "joint-tensorf", STEPS, SYSTEMS.get(system, {})
+    if system == "true cameras":
+        seen, settings = truth, {"learn_cameras": False, "filter_3d": False, "blur_2d": False}
+    elif system == "barf":
+        name, steps = "barf", 4 * STEPS
+    return _measured(lambda: trained(name, seen, preset="tiny", steps=steps, seed=seed, **settings), truth)
+
+
+def _found(place: Place, seed: int) -> Measurement:
+    """1 where the median turn is below 1 degree; the baseline is the same of the plain tensor."""
+    joint, plain = (_run(system, place, seed).rotation_deg < FOUND_DEG for system in ("joint", "plain"))
+    return Measurement(measured=float(joint), baseline=float(plain))
+
+
+def _lost(place: Place, seed: int) -> Measurement:
+    """1 where the plain tensor stays above 5 degrees; the baseline is the same of Joint-TensoRF."""
+    joint, plain = (_run(system, place, seed).rotation_deg > LOST_DEG for system in ("joint", "plain"))
+    return Measurement(measured=float(plain), baseline=float(joint))
+
+
+def _price_of_wrong_cameras(place: Place, seed: int) -> Measurement:
+    true = _run("true cameras", place, seed).psnr
+    return Measurement(measured=true - _run("joint", place, seed).psnr, baseline=true)
+
+
+def _time_of_barf(seed: int) -> Measurement:
+    """Seconds over those of BARF, which are the baseline."""
+    barf = _run("barf", "still life", seed).seconds
+    return Measurement(measured=_run("joint", "still life", seed).seconds / barf, baseline=barf)
+
+
+def _gain_over_barf(seed: int) -> Measurement:
+    barf = _run("barf", "still life", seed).psnr
+    return Measurement(measured=_run("joint", "still life", seed).psnr - barf, baseline=barf)
+
+
+def _worth(system: str, seed: int) -> float:
+    """Median turn without a part over that with all of them."""
+    joint = _run("joint", "still life", seed).rotation_deg
+    return _run(system, "still life", seed).rotation_deg / joint
+
+
+def _less_worth(system: str, seed: int) -> Measurement:
+    """Worth of a lesser part over that of blur or filter, the smaller, which is the baseline."""
+    main = min(_worth(part, seed) for part in ("no blur", "no filter"))
+    return Measurement(measured=_worth(system, seed) / main, baseline=main)
+
+
+def _fern(seed: int) -> Measurement:
+    """Median turn from one pose for all photos; the baseline is the turn of the cameras that are given."""
+    from rayloom.data.disturbance import one_pose
+    from rayloom.data.scene import DataConfig
+
+    scene = _capture("llff_fern", DataConfig(scale=8, split="last-10-percent"))
+    method = trained("joint-tensorf", one_pose(scene), preset="forward-facing", steps=STEPS, seed=seed)
+    return Measurement(measured=pose_errors(method, scene).median_rotation_deg)
+
+
+def _claims_of_the_filter() -> tuple[Claim, ...]:
+    sizes = ((64, 1.0), (128, 0.5))
+    return (
+        Claim("filtered-factors-are-the-filtered-grid", "Largest difference on 64^3 nodes, random factors.",
+              1e-5, "lower", _error_of_factors, seeds=3, statistic="max"),
+        *(Claim(f"time-of-filtered-factors-{n}", f"Share of the time of building and filtering {n}^3 nodes.",
+                most, "lower", lambda seed, n=n: _share_of_time(n, seed), seeds=3) for n, most in sizes),
+        *(Claim(f"memory-of-filtered-factors-{n}", f"Numbers in the factors over those in {n}^3 nodes.",
+                most, "lower", lambda seed, n=n: _share_of_memory(n)) for n, most in sizes),
+    )  # fmt: skip
+
+
+def _claims_of_cameras(place: Place, name: str) -> tuple[Claim, ...]:
+    return (
+        Claim(f"cameras-found-{name}", f"Share of seeds whose median turn ends below 1 degree, {place}.",
+              0.8, "higher", lambda seed: _found(place, seed), seeds=5),
+        Claim(f"plain-stays-lost-{name}", f"Share of seeds whose plain tensor ends above 5 degrees, {place}.",
+              0.8, "higher", lambda seed: _lost(place, seed), seeds=5),
+        Claim(f"price-of-wrong-cameras-{name}", f"PSNR of new views lost against true cameras, {place}.",
+              1.5, "lower", lambda seed: _price_of_wrong_cameras(place, seed), unit="dB", seeds=5),
+    )  # fmt: skip
+
+
+def _claims_of_parts() -> tuple[Claim, ...]:
+    main, lesser = ("blur", "filter"), ("random scales", "edges")
+    return (
+        *(Claim(f"worth-of-{part}", f"Median turn without the {part} over that with it, still life.",
+                5.0, "higher", lambda seed, part=part: Measurement(_worth(f"no {part}", seed)),
+                seeds=5, statistic="median") for part in main),
+        *(Claim(f"lesser-worth-of-{part.replace(' ', '-')}",
+                f"What {part} are worth, over the worth of blur or filter, the smaller, still life.",
+                1.0, "lower", lambda seed, part=part: _less_worth(f"no {part}", seed),
+                seeds=5, statistic="median") for part in lesser),
+    )  # fmt: skip
+
+
+CLAIMS = (
+    *_claims_of_the_filter(),
+    *_claims_of_cameras("still life", "still-life"),
+    *_claims_of_cameras("chair", "chair"),
+    Claim("less-time-than-barf", "Time over that of BARF with four times the steps, still life.",
+          1.0, "lower", _time_of_barf, seeds=5),
+    Claim("sharper-than-barf", "Gain in PSNR of new views over BARF with four times the steps, still life.",
+          0.0, "higher", _gain_over_barf, unit="dB", seeds=5),
+    *_claims_of_parts(),
+    Claim("fern-from-one-pose", "Median turn of LLFF's fern, whose cameras all begin at one pose.",
+          5.0, "lower", _fern, unit="degrees"),
+)  # fmt: skip
