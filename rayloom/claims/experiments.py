@@ -1,9 +1,13 @@
 """Training a method on a world and scoring it: what most claims are made of."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
+
+from rayloom.errors import InputError
 
 if TYPE_CHECKING:
     from jaxtyping import Bool
@@ -26,6 +30,16 @@ def photograph(
 
     made = make_capture(world, rig, num_views=num_views, size=size, seed=seed)
     return prepare_scene(made.capture, config or DataConfig())
+
+
+def captured(name: str, config: "DataConfig") -> "Scene":
+    """The scene of a real capture in the folder that RAYLOOM_DATA names; raises InputError without it."""
+    from rayloom.data.prepare import load_scene
+
+    root = os.environ.get("RAYLOOM_DATA")
+    if root is None:
+        raise InputError("RAYLOOM_DATA", f"is not set; expected the folder that holds {name}")
+    return load_scene(Path(root) / name, config)
 
 
 def trained(

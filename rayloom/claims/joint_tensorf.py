@@ -7,22 +7,19 @@ no photo can tell. What claims share is trained once for each seed, so that most
 the first of them. Claims on captures look for them in the folder that RAYLOOM_DATA names.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rayloom.claims.experiments import held_out_psnr, photograph, pose_errors, trained
+from rayloom.claims.experiments import captured, held_out_psnr, photograph, pose_errors, trained
 from rayloom.claims.records import Claim, Measurement
-from rayloom.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from rayloom.data.scene import DataConfig, Scene
+    from rayloom.data.scene import Scene
     from rayloom.method import Method
 
 STEPS = 1500
@@ -102,15 +99,6 @@ def _share_of_memory(nodes: int) -> Measurement:
     return Measurement(measured=held / nodes**3, baseline=float(nodes**3))
 
 
-def _capture(name: str, config: "DataConfig") -> "Scene":
-    from rayloom.data.prepare import load_scene
-
-    root = os.environ.get("RAYLOOM_DATA")
-    if root is None:
-        raise InputError("RAYLOOM_DATA", f"is not set; expected the folder that holds {name}")
-    return load_scene(Path(root) / name, config)
-
-
 @cache
 def _scene(place: Place, seed: int) -> "Scene":
     """24 training photos of 48 pixels, with their true cameras."""
@@ -120,7 +108,7 @@ def _scene(place: Place, seed: int) -> "Scene":
 
     if place == "still life":
         return photograph(object_world(seed), Dome(), num_views=VIEWS, size=SIZE, seed=seed)
-    scene = _capture("blender_chair_400", DataConfig(scale=400 / SIZE))
+    scene = captured("blender_chair_400", DataConfig(scale=400 / SIZE))
     train, test = (scene.indices(split) for split in ("train", "test"))
     kept = {*train[:: max(len(train) // 24, 1)][:24], *test[:: max(len(test) // 4, 1)][:4]}
     split = tuple(s if i in kept else "val" for i, s in enumerate(scene.split))
@@ -209,7 +197,7 @@ def _fern(seed: int) -> Measurement:
     from rayloom.data.disturbance import one_pose
     from rayloom.data.scene import DataConfig
 
-    scene = _capture("llff_fern", DataConfig(scale=8, split="last-10-percent"))
+    scene = captured("llff_fern", DataConfig(scale=8, split="last-10-percent"))
     method = trained("joint-tensorf", one_pose(scene), preset="forward-facing", steps=STEPS, seed=seed)
     return Measurement(measured=pose_errors(method, scene).median_rotation_deg)
 

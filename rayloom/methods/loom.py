@@ -85,7 +85,7 @@ class LoomConfig(MethodConfig):
     """Optical depth of one step from which a cell counts as occupied."""
     poses: Literal["given", "refine", "none"] = "given"
     """Trust the given ones, improve them, or find them from one place, if all look one way."""
-    pose_lr: float = 1e-3
+    pose_lr: float = 4e-3
     """Learning rate of the cameras at the start; it falls as that of the field."""
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""

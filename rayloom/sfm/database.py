@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rayloom.files import whole_file
 from rayloom.sfm.photos import Photo
 
-LENS_PHOTOS = 20
-"""Photos of one camera from which two radial and two tangential terms are estimated, instead of one."""
+CAMERA_MODEL = "SIMPLE_RADIAL"
+"""A focal length and one radial term: few photos of a narrow lens fit many wrong ones of more terms."""
 FOCAL_GUESS = 1.2
 """Focal length over the longer side where EXIF does not tell; that of a moderate wide angle."""
 
@@ -52,9 +52,8 @@ def create(path: Path, photos: Sequence[Photo], names: Sequence[str]) -> None:
 def _add_camera(database: pycolmap.Database, camera_id: int, photos: Sequence[Photo]) -> None:
     """A camera, and the rig of one camera that COLMAP wants around it."""
     first = photos[0]
-    model = "OPENCV" if len(photos) >= LENS_PHOTOS else "SIMPLE_RADIAL"
     focal = first.focal_px or FOCAL_GUESS * max(first.width, first.height)
-    camera = pycolmap.Camera.create_from_model_name(camera_id, model, focal, first.width, first.height)
+    camera = pycolmap.Camera.create_from_model_name(camera_id, CAMERA_MODEL, focal, first.width, first.height)
     camera.has_prior_focal_length = first.focal_px is not None
     database.write_camera(camera, use_camera_id=True)
     rig = pycolmap.Rig(rig_id=camera_id)
