@@ -19,6 +19,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 CROSS_CUTTING = {
     "tests/test_layout.py": "this file",
     "tests/docs/*": "the documentation, which lies outside the package",
+    "tests/examples/*": "the examples, which lie outside the package",
     "tests/claims/test_claims_machinery.py": "claims from the record to the kept figure",
     "tests/data/formats/test_bad_captures.py": "damage to captures of every format",
     "tests/data/test_reader_agreement.py": "one scene through every writer and reader",

@@ -1,5 +1,6 @@
 """Points, normal distributions and directions as features in which a small network sees fine detail."""
 
+import math
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -41,6 +42,37 @@ class FrequencyEncoding(nn.Module):
     def forward(self, x: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch features"]:
         """The encoded points, octave by octave."""
         return torch.cat([x, _waves(x, self.num_octaves).flatten(-2)], dim=-1)
+
+
+class AnnealedEncoding(nn.Module):
+    """[x, w_0 sin π2^0 x, w_0 cos π2^0 x, ...]: octaves let in one after another (Lin et al. 2021, eq. 14).
+
+    While only low octaves are in, a network is smooth, and gradients pull cameras from afar. The input itself
+    always counts in full, and the waves have the factor π, both as in the authors' code. What is in is a
+    buffer, so that it is kept with the weights; from the beginning it is every octave.
+    """
+
+    def __init__(self, num_octaves: int, num_inputs: int = 3) -> None:
+        super().__init__()
+        self.num_octaves = num_octaves
+        self.num_outputs = num_inputs * (1 + 2 * num_octaves)
+        self.octaves_in: Tensor
+        self.register_buffer("octaves_in", torch.tensor(float(num_octaves)))
+
+    def let_in(self, octaves: float) -> None:
+        """Let the lowest octaves in; a fraction more lets the next one in by its weight."""
+        self.octaves_in.fill_(octaves)
+
+    def forward(self, x: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch features"]:
+        """The encoded points, octave by octave."""
+        weights = octave_weights(self.octaves_in, self.num_octaves).to(x)[:, None]
+        return torch.cat([x, (weights * _waves(math.pi * x, self.num_octaves)).flatten(-2)], dim=-1)
+
+
+def octave_weights(octaves_in: Float[Tensor, ""], num_octaves: int) -> Float[Tensor, " octaves"]:
+    """(1 - cos π c) / 2 with c = α - k kept in [0, 1], for α octaves let in (Lin et al. 2021, eq. 14)."""
+    share = octaves_in - torch.arange(num_octaves, device=octaves_in.device, dtype=octaves_in.dtype)
+    return 0.5 * (1 - (math.pi * share.clamp(0, 1)).cos())
 
 
 class IntegratedEncoding(nn.Module):

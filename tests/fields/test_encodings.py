@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayloom.fields import FrequencyEncoding, IntegratedEncoding, OffAxisEncoding
+from rayloom.fields.encodings import AnnealedEncoding
 from rayloom.geometry.polyhedra import solid_directions
 from rayloom.types import Gaussians
 
@@ -26,6 +27,40 @@ def test_frequency_encoding_holds_the_input_and_every_octave(octaves, seed):
 def test_frequency_encoding_gradient():
     x = torch.rand(2, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(FrequencyEncoding(4), (x,))
+
+
+@given(st.integers(1, 10), st.floats(0, 10), st.integers(0, 2**31))
+def test_annealed_encoding_lets_octaves_in_one_after_another(octaves, octaves_in, seed):
+    x = torch.rand(4, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
+    encoding = AnnealedEncoding(octaves).double()
+    encoding.let_in(octaves_in)
+    slow = [x]
+    for k in range(octaves):
+        share = octaves_in - k
+        weight = 0.0 if share < 0 else 1.0 if share >= 1 else (1 - math.cos(math.pi * share)) / 2
+        slow += [weight * f(2**k * math.pi * x) for f in (torch.sin, torch.cos)]
+    close(encoding(x), torch.cat(slow, dim=-1), rtol=0, atol=1e-9)
+    assert encoding.num_outputs == 3 + 6 * octaves
+
+
+def test_at_first_every_octave_is_in():
+    x = torch.rand(5, 2)
+    close(AnnealedEncoding(4, 2)(x)[:, 2:], FrequencyEncoding(4, 2)(math.pi * x)[:, 2:])
+
+
+def test_what_is_let_in_is_kept_with_the_weights():
+    saved, loaded = AnnealedEncoding(6), AnnealedEncoding(6)
+    saved.let_in(2.25)
+    loaded.load_state_dict(saved.state_dict())
+    assert float(loaded.octaves_in) == 2.25
+
+
+@pytest.mark.parametrize("octaves_in", [0.0, 1.0, 1.5, 4.0])
+def test_annealed_encoding_gradient(octaves_in):
+    encoding = AnnealedEncoding(4).double()
+    encoding.let_in(octaves_in)
+    x = torch.rand(2, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(encoding, (x,))
 
 
 def expected_waves(mean: float, deviation: float, frequency: float) -> tuple[float, float]:
