@@ -32,7 +32,7 @@ def scaling_curves(method: Loom, scene: Scene, effort: Effort) -> list[Curve]:
 
 def over_threads(method: Loom, scene: Scene, effort: Effort) -> Curve:
     """Samples per second of the fused gradient, without Adam, on 1, 2, 4, ... and all threads."""
-    batch = PixelBatches(scene, 0).next(method.num_rays)
+    batch = PixelBatches(scene, 0).next(method.rays_per_step())
     all_threads = len(_gradients_on(still_copy(method), None))
     counts = sorted({*(2**k for k in range(all_threads.bit_length())), all_threads})
     points = [(float(n), _gradient_rate(method, batch, n, effort) / 1e6) for n in counts]
@@ -45,7 +45,7 @@ def over_table(method: Loom, scene: Scene, effort: Effort) -> Curve:
     for log2_rows in effort.log2_rows:
         other = Loom(replace(method.config, log2_rows=log2_rows), method.scene).train()
         other.grid.load_state_dict(method.grid.state_dict())
-        other.num_rays = method.num_rays
+        other.budget.num_rays = method.budget.num_rays
         batches = PixelBatches(scene, 0)
         run_steps(other, batches, effort.seconds)
         _, samples = run_steps(other, batches, effort.seconds)
@@ -95,7 +95,7 @@ def run_steps(method: Loom, batches: PixelBatches, seconds: float) -> tuple[floa
 
     def take() -> None:
         nonlocal rays, samples
-        batch = batches.next(method.num_rays)
+        batch = batches.next(method.rays_per_step())
         report = method.fused_step(batch, replace(PROGRESS, step=step), 1.0)
         assert report is not None, "the field has a fused form"
         rays, samples = rays + len(batch.rgb), samples + report.samples
@@ -108,7 +108,7 @@ def run_steps(method: Loom, batches: PixelBatches, seconds: float) -> tuple[floa
 
 def _ray_rate(method: Loom, scene: Scene, effort: Effort) -> float:
     copy, batches = still_copy(method), PixelBatches(scene, 0)
-    copy.num_rays = method.num_rays
+    copy.budget.num_rays = method.budget.num_rays
     run_steps(copy, batches, 0.0)
     return run_steps(copy, batches, effort.seconds)[0] / 1e3
 

@@ -67,7 +67,7 @@ def held_out_psnr(method: Loom, scene: Scene) -> float | None:
 
 def measure_training(trained: Trained, effort: Effort) -> Report:
     """Speed, quality over time, memory, start-up and scaling."""
-    batch = PixelBatches(trained.scene, 0, trained.device).next(trained.method.num_rays)
+    batch = PixelBatches(trained.scene, 0, trained.device).next(trained.method.rays_per_step())
     speeds = race(contenders(trained.method), batch, effort)
     bound = bound_of(trained, effort)
     rows = [

@@ -202,6 +202,35 @@ def _fern(seed: int) -> Measurement:
     return Measurement(measured=pose_errors(method, scene).median_rotation_deg)
 
 
+def _share_of_shifts(factor: float, seed: int) -> Measurement:
+    """Of 50 signals, with a filter of so many times the right width; as baseline, without one."""
+    from rayloom.claims.alignment_1d import WIDTH, share_found
+
+    measured, baseline = (share_found(50, seed, width) for width in (factor * WIDTH, 0.0))
+    return Measurement(measured=measured, baseline=baseline)
+
+
+def _corners(seed: int) -> Measurement:
+    """Corner error of the naive tensor over that of the filtered one, which is the baseline in pixels."""
+    from rayloom.claims.alignment_2d import align_photo
+
+    naive, filtered = (align_photo(name, seed).corner_errors[-1] for name in ("tensor", "filtered tensor"))
+    return Measurement(measured=naive / filtered, baseline=filtered)
+
+
+def _claims_of_analyses() -> tuple[Claim, ...]:
+    return (
+        Claim("shifts-without-a-filter", "Share of 50 shifts of signals that are found without a filter.",
+              0.3, "lower", lambda seed: _share_of_shifts(0.0, seed), seeds=5, statistic="max"),
+        Claim("shifts-with-a-filter", "The same with a filter of 0.6 of the shift, annealed.",
+              0.9, "higher", lambda seed: _share_of_shifts(1.0, seed), seeds=5, statistic="min"),
+        Claim("shifts-with-a-filter-too-wide", "The same with a filter ten times as wide: more are lost.",
+              0.9, "lower", lambda seed: _share_of_shifts(10.0, seed), seeds=5, statistic="max"),
+        Claim("homographies", "Corner error of a tensor over that of a filtered one, windows of a photo.",
+              20.0, "higher", _corners, seeds=5, statistic="min"),
+    )  # fmt: skip
+
+
 def _claims_of_the_filter() -> tuple[Claim, ...]:
     sizes = ((64, 1.0), (128, 0.5))
     return (
@@ -240,6 +269,7 @@ def _claims_of_parts() -> tuple[Claim, ...]:
 
 CLAIMS = (
     *_claims_of_the_filter(),
+    *_claims_of_analyses(),
     *_claims_of_cameras("still life", "still-life"),
     *_claims_of_cameras("chair", "chair"),
     Claim("less-time-than-barf", "Time over that of BARF with four times the steps, still life.",

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rayloom.cameras.camera import Cameras
+from rayloom.cameras.corrections import Side
 from rayloom.geometry.transforms import compose, se3_exp
 from rayloom.method import Method
 from rayloom.training.schedules import exponential
@@ -25,9 +26,15 @@ RAYS_PER_STEP = 1024
 class Localized:
     """The camera of a photo, and how it was found."""
 
-    world_from_camera: Float[Tensor, "3 4"]
+    poses: Float[Tensor, "n 3 4"]
+    """From where the search began to where it ended, one after each step."""
     losses: tuple[float, ...]
     """Mean squared error of the pixels of each step, before the step."""
+
+    @property
+    def world_from_camera(self) -> Float[Tensor, "3 4"]:
+        """Where the search ended."""
+        return self.poses[-1]
 
 
 @contextmanager
@@ -61,32 +68,38 @@ def localize(
     lr: float = 1e-3,
     lr_final: float = 1e-4,
     seed: int = 0,
+    side: Side = "camera",
 ) -> Localized:
     """The pose of a photo that a frozen method shows best, from the pose of a set of one camera.
 
-    Adam on the mean squared error of a step's pixels moves a twist about the camera, as Yen-Chen et al.
-    2021 do, who choose the pixels, and Lin et al. 2021 before they score. The photo is over the method's
-    background.
+    Adam on the mean squared error of a step's pixels moves a twist, as Yen-Chen et al. 2021 do, who choose
+    the pixels, and Lin et al. 2021 before they score: about the camera, or on the side of the world, where
+    a camera that is far off finds back sooner. The photo is over the method's background.
     """
     generator = torch.Generator().manual_seed(seed)
     given, device = camera.world_from_camera[0].detach(), camera.world_from_camera.device
     twist = torch.zeros(6, dtype=given.dtype, device=device, requires_grad=True)
     adam = torch.optim.Adam([twist], lr=lr)
     colours = photo.to(device).reshape(-1, 3)
-    losses: list[Tensor] = []
+    losses, path = list[Tensor](), [twist.detach().clone()]
     with frozen(method), torch.enable_grad():
         for step in range(steps):
             adam.param_groups[0]["lr"] = exponential(step / steps, lr, lr_final)
             number = choose(generator).to(device)
-            moved = replace(camera, world_from_camera=compose(given, se3_exp(twist))[None])
+            moved = replace(camera, world_from_camera=_moved(given, twist, side)[None])
             error = method.render(pixel_rays(method, moved, number)).rgb - colours[number]
             loss = error.square().mean()
             adam.zero_grad()
             loss.backward()
             adam.step()
             losses.append(loss.detach())
-    pose = compose(given, se3_exp(twist.detach()))
-    return Localized(pose, tuple(float(loss) for loss in losses))
+            path.append(twist.detach().clone())
+    return Localized(_moved(given, torch.stack(path), side), tuple(float(loss) for loss in losses))
+
+
+def _moved(pose: Tensor, twists: Tensor, side: Side) -> Tensor:
+    change = se3_exp(twists)
+    return compose(pose, change) if side == "camera" else compose(change, pose)
 
 
 def pixel_rays(method: Method[Any], camera: Cameras, number: Int[Tensor, " n"]) -> Rays:

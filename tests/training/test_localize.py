@@ -13,7 +13,7 @@ from rayloom.claims.experiments import photograph, trained
 from rayloom.data.batches import scene_cameras, truth_image
 from rayloom.data.synthetic.rigs import Dome
 from rayloom.data.synthetic.still_life import object_world
-from rayloom.geometry.transforms import compose, se3_exp, se3_log, so3_exp
+from rayloom.geometry.transforms import compose, invert_rigid, se3_exp, se3_log, so3_exp
 from rayloom.method import Method
 from rayloom.methods.nerf import NeRF, NeRFConfig
 from rayloom.metrics.poses import pose_errors
@@ -191,3 +191,16 @@ def test_a_nerf_that_is_asked_for_poses_keeps_its_own_gradients_clean():
     photo, valid = truth_image(scene, 1)
     localize(method, scene_cameras(scene)[1:], photo, random_pixels(valid, 8), steps=1)
     assert all(parameter.grad is None and parameter.requires_grad for parameter in method.parameters())
+
+
+def test_a_search_on_the_side_of_the_world_tells_its_way_from_start_to_end():
+    method, camera, photo, valid = plane_photo()
+    start, choose = turned(camera, 2.0), random_pixels(valid, 256)
+    found = localize(method, start, photo, choose, steps=40, side="world")
+    assert found.poses.shape == (41, 3, 4)
+    close(found.poses[0], start.world_from_camera[0])
+    assert torch.equal(found.poses[-1], found.world_from_camera)
+    assert sum(found.losses[-5:]) < 0.7 * sum(found.losses[:5])
+    # The first step of Adam is a twist of one rate in every number, about the origin.
+    change = se3_log(compose(found.poses[1:2], invert_rigid(start.world_from_camera)))
+    close(change.abs(), torch.full((1, 6), 1e-3), atol=2e-5, rtol=0)
