@@ -50,9 +50,10 @@ def mean_pose(world_from_camera: Float[Tensor, "n 3 4"]) -> Float[Tensor, "3 4"]
     Where these cancel, as for cameras all around, the rotation is an arbitrary one.
     """
     mean = world_from_camera.mean(0)
-    u, _, vt = torch.linalg.svd(mean[:, :3])
+    parts: tuple[Tensor, Tensor, Tensor] = torch.linalg.svd(mean[:, :3])  # pyright: ignore[reportUnknownMemberType]
+    u, _, vt = parts
     flip = torch.ones_like(mean[:, 0])
-    flip[-1] = torch.linalg.det(u @ vt)
+    flip[-1] = torch.det(u @ vt)
     return torch.cat([u * flip @ vt, mean[:, 3:]], dim=-1)
 
 
