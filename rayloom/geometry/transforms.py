@@ -1,6 +1,7 @@
 """Rigid and similarity maps between frames: `a_from_b` is a 3 x 4 matrix [A | t] with x_a = A x_b + t."""
 
 import math
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -50,8 +51,8 @@ def mean_pose(world_from_camera: Float[Tensor, "n 3 4"]) -> Float[Tensor, "3 4"]
     Where these cancel, as for cameras all around, the rotation is an arbitrary one.
     """
     mean = world_from_camera.mean(0)
-    parts: tuple[Tensor, Tensor, Tensor] = torch.linalg.svd(mean[:, :3])  # pyright: ignore[reportUnknownMemberType]
-    u, _, vt = parts
+    # The stubs of torch leave its linear algebra untyped.
+    u, _, vt = cast(tuple[Tensor, Tensor, Tensor], torch.linalg.svd(mean[:, :3]))  # pyright: ignore[reportUnknownMemberType]
     flip = torch.ones_like(mean[:, 0])
     flip[-1] = torch.det(u @ vt)
     return torch.cat([u * flip @ vt, mean[:, 3:]], dim=-1)
