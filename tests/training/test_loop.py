@@ -122,8 +122,13 @@ def test_a_second_ctrl_c_is_not_held_back() -> None:
             signal.raise_signal(signal.SIGINT)
             raise AssertionError("not reached")
 
-    with pytest.raises(KeyboardInterrupt):
-        train(one_color(), VeryImpatient(OBJECT), TrainConfig(steps=1000))
+    # A shell lets what it runs in the background ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(one_color(), VeryImpatient(OBJECT), TrainConfig(steps=1000))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_replaced_parameters_get_a_new_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
