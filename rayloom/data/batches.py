@@ -32,7 +32,7 @@ def scene_cameras(scene: Scene) -> Cameras:
 def truth_image(scene: Scene, index: int) -> tuple[Float[Tensor, "h w 3"], Bool[Tensor, "h w"]]:
     """The photo over the scene's background, and where its pixels may be used."""
     levels = torch.from_numpy(np.array(scene.images[index]))
-    rgb, _ = _composited(levels, torch.tensor(scene.info.background))
+    rgb, _ = composited(levels, torch.tensor(scene.info.background))
     ignore = scene.ignore[index]
     valid = torch.ones(rgb.shape[:2], dtype=torch.bool) if ignore is None else torch.from_numpy(~ignore)
     return rgb, valid
@@ -92,7 +92,7 @@ class PixelBatches:
         camera = image.to(self.device)
         rays = self.cameras.rays(camera, pixels.to(self.device))
         row = (number + self.shifts.index_select(0, image)).to(self.device)
-        rgb, alpha = _composited(self.pixels.index_select(0, row), self.background)
+        rgb, alpha = composited(self.pixels.index_select(0, row), self.background)
         depth = None
         if self.depths is not None:
             z_depth = self.depths.index_select(0, number).to(self.device)
@@ -101,7 +101,7 @@ class PixelBatches:
         return Batch(rays=rays, rgb=rgb, alpha=alpha, depth=depth, area=area)
 
 
-def _composited(
+def composited(
     levels: UInt8[Tensor, "*batch c"], background: Float[Tensor, "3"]
 ) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch"]]:
     """Colours over the background, in sRGB as the papers do, and alpha; 1 where there is none."""

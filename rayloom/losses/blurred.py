@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from rayloom.data.batches import composited
 from rayloom.data.views import Views
 from rayloom.fields.filtering import gaussian_filter
 from rayloom.losses.edges import edge_mask
@@ -35,7 +36,7 @@ class BlurredPhotos:
         rows: dict[float, list[Tensor]] = {scale: [] for scale in scales}
         edges: list[Tensor] = []
         for image in self.images:
-            photo = self._over_background(torch.tensor(image, device=self.background.device))
+            photo, _ = composited(torch.tensor(image, device=self.background.device), self.background)
             sigma = width * sum(photo.shape[:2]) / 2
             for scale, blurred in rows.items():
                 rgb = gaussian_filter(photo, sigma * scale, (0, 1))
@@ -60,7 +61,3 @@ class BlurredPhotos:
             pixels = pixels * batch.area.sqrt()[:, None]
         x, y = pixels.long().unbind(-1)
         return self.starts.index_select(0, image) + y * self.widths.index_select(0, image) + x
-
-    def _over_background(self, levels: UInt8[Tensor, "h w c"]) -> Float[Tensor, "h w 3"]:
-        rgb, alpha = levels[..., :3] / 255, levels[..., 3:] / 255
-        return rgb * alpha + (1 - alpha) * self.background if alpha.shape[-1] else rgb
