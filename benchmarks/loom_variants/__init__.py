@@ -1,0 +1,1 @@
+"""Variants of loom beside loom itself: see `__main__`."""
