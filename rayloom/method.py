@@ -12,7 +12,7 @@ from rayloom.cameras.corrections import CameraCorrections
 from rayloom.data.views import Views
 from rayloom.paper import MethodConfig as MethodConfig
 from rayloom.paper import Paper as Paper
-from rayloom.types import Batch, Image, Progress, Rays, Rendering, SceneInfo, StepReport
+from rayloom.types import Batch, Image, Patch, Progress, Rays, Rendering, SceneInfo, StepReport
 
 C = TypeVar("C", bound=MethodConfig)
 
@@ -67,6 +67,10 @@ class Method(nn.Module, ABC, Generic[C]):
     def rays_per_step(self) -> int:
         """How many rays the next step should see."""
         return self.config.rays_per_step
+
+    def patch(self) -> Patch | None:
+        """The squares of pixels that the next step's rays form; None for independent pixels."""
+        return None
 
     def prepare(self) -> None:
         """Compile what training will call, without changing anything; its time does not count as training."""

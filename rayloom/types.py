@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rayloom.scene_info import NDCFrame as NDCFrame
@@ -156,6 +156,27 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Patch:
+    """How the rays of a step lie in the photos where they are not independent: in squares."""
+
+    side: int
+    """Pixels along a square's side."""
+    margin: int = 0
+    """Pixels of the photo around it that are given along, on every side."""
+
+
+@dataclass(frozen=True)
+class Crops(Record):
+    """What the photos show at patches and `Patch.margin` pixels around them."""
+
+    rgb: Float[Tensor, "patches side side 3"]
+    """As `Batch.rgb`; 0 outside of the photo."""
+    alpha: Float[Tensor, "patches side side"]
+    valid: Bool[Tensor, "patches side side"]
+    """Whether there is a pixel that may be used."""
+
+
+@dataclass(frozen=True)
 class Batch(Record):
     """Rays and what was seen along them."""
 
@@ -169,6 +190,8 @@ class Batch(Record):
     labels: Int[Tensor, "*batch"] | None = None
     area: Float[Tensor, "*batch"] | None = None
     """Area of the pixel in pixels of the original photo; None where all are 1."""
+    crops: Crops | None = None
+    """The photos at the patches that the rays form, patch after patch and row after row; None without."""
 
     def over(self, old: Float[Tensor, "3"], new: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """The colours over another background: `new` where they were composited over `old`."""

@@ -1,6 +1,7 @@
-"""Which pixels next: uniformly random ones of all training images, with their rays."""
+"""Which pixels next: uniformly random ones of all training images, alone or in squares, with their rays."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from rayloom.cameras.camera import Cameras
 from rayloom.data.pixels.images import flat_pixels
 from rayloom.data.scene import Scene
-from rayloom.types import Batch
+from rayloom.errors import InputError
+from rayloom.types import Batch, Crops, Patch
 
 
 def scene_cameras(scene: Scene) -> Cameras:
@@ -44,6 +46,10 @@ class PixelBatches:
     Every pixel of every training image, at every scale, that is not ignored is as likely as any other,
     whatever the sizes of the images. Pixels stay 8-bit until they are drawn. `state_dict` holds the state
     of the generator: batches that load it go on as these would have.
+
+    Squares lie wholly in their photo, anywhere in it, and photos are as likely as they have room for them.
+    What is around a square may be outside of the photo or ignored, as a part of the square may; `Crops.valid`
+    says so.
     """
 
     def __init__(self, scene: Scene, seed: int, device: torch.device | str = "cpu") -> None:
@@ -64,16 +70,45 @@ class PixelBatches:
         areas = torch.tensor([4.0**level for level in range(len(scales))]).repeat_interleave(len(train))
         self.areas = areas.to(self.device) if scene.coarser else None
         self.depths = _flat_depths([scale.depths[i] for scale in scales for i in train], sizes)
-        self.allowed = _allowed([scale.ignore[i] for scale in scales for i in train], sizes)
+        self.usable = _usable([scale.ignore[i] for scale in scales for i in train], sizes)
+        self.allowed = None if self.usable is None else self.usable.nonzero()[:, 0]
         self.num_pixels = int(ends[-1]) if self.allowed is None else len(self.allowed)
 
-    def next(self, num_rays: int) -> Batch:
-        """The next random pixels."""
+    def next(self, num_rays: int, patch: Patch | None = None) -> Batch:
+        """The next random pixels, or as many whole squares as have so many, at least one.
+
+        Raises InputError where no photo has room for a square.
+        """
+        if patch is not None:
+            return self._patches(max(num_rays // patch.side**2, 1), patch)
         drawn = torch.randint(self.num_pixels, (num_rays,), generator=self.generator)
         if self.allowed is not None:
             drawn = self.allowed.index_select(0, drawn)
         image = torch.searchsorted(self.ends, drawn, right=True)
         return self._batch(image, drawn)
+
+    def _patches(self, count: int, patch: Patch) -> Batch:
+        """Squares, each at a random place of a random photo, and what is around them."""
+        sizes = torch.stack([self.widths, (self.ends - self.starts) // self.widths], dim=-1)
+        room = (sizes - patch.side + 1).clamp(min=0)
+        if not (room > 0).all(-1).any():
+            raise InputError("photos", f"are too small; expected room for {patch.side}x{patch.side} pixels")
+        image = torch.multinomial(room.prod(-1).double(), count, replacement=True, generator=self.generator)
+        place = torch.rand(count, 2, generator=self.generator, dtype=torch.double)
+        corner = (place * room[image]).long().minimum(room[image] - 1)
+        along = torch.arange(-patch.margin, patch.side + patch.margin)
+        y, x = torch.meshgrid(along, along, indexing="ij")
+        image, corner = image[:, None, None].expand(-1, *y.shape), corner[:, None, None]
+        pixels = corner + torch.stack([x, y], dim=-1)
+        inside = ((pixels >= 0) & (pixels < sizes[image])).all(-1)
+        column, row = pixels.where(inside[..., None], 0).unbind(-1)
+        number = self.starts[image] + self.widths[image] * row + column
+        rgb, alpha = self._colors(image.flatten(), number.flatten())
+        valid = inside if self.usable is None else inside & self.usable[number]
+        crops = Crops(rgb.view(*number.shape, 3), alpha.view(number.shape), valid.to(self.device))
+        crops = replace(crops, rgb=crops.rgb * inside.to(self.device)[..., None])
+        square = (slice(None), *2 * [slice(patch.margin, patch.margin + patch.side)])
+        return replace(self._batch(image[square].flatten(), number[square].flatten()), crops=crops)
 
     def state_dict(self) -> dict[str, Tensor]:
         """What decides about all batches to come."""
@@ -91,14 +126,20 @@ class PixelBatches:
         pixels = torch.stack([within - y * widths, y], dim=-1).float() + 0.5
         camera = image.to(self.device)
         rays = self.cameras.rays(camera, pixels.to(self.device))
-        row = (number + self.shifts.index_select(0, image)).to(self.device)
-        rgb, alpha = composited(self.pixels.index_select(0, row), self.background)
+        rgb, alpha = self._colors(image, number)
         depth = None
         if self.depths is not None:
             z_depth = self.depths.index_select(0, number).to(self.device)
             depth = self.cameras.t_from_z_depth(z_depth, rays.directions, camera)
         area = self.areas.index_select(0, camera) if self.areas is not None else None
         return Batch(rays=rays, rgb=rgb, alpha=alpha, depth=depth, area=area)
+
+    def _colors(
+        self, image: Int[Tensor, " n"], number: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
+        """Colour and alpha of pixels by their image and their number."""
+        row = (number + self.shifts.index_select(0, image)).to(self.device)
+        return composited(self.pixels.index_select(0, row), self.background)
 
 
 def composited(
@@ -138,13 +179,13 @@ def _flat_depths(
     return torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
 
 
-def _allowed(
+def _usable(
     ignore: Sequence[NDArray[np.bool_] | None], sizes: NDArray[np.int64]
-) -> Int[Tensor, " n"] | None:
-    """Numbers of the pixels that may be used; None where all may."""
+) -> Bool[Tensor, " n"] | None:
+    """Whether each pixel may be used; None where all may."""
     if all(mask is None for mask in ignore):
         return None
     parts = [
         np.ones(size, np.bool_) if mask is None else ~mask for mask, size in zip(ignore, sizes, strict=True)
     ]
-    return torch.from_numpy(np.flatnonzero(np.concatenate([part.ravel() for part in parts])))
+    return torch.from_numpy(np.concatenate([part.ravel() for part in parts]))

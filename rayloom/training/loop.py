@@ -15,15 +15,15 @@ from rayloom.training.optimizer import Optimizer
 from rayloom.training.recording import Clock, Recorder, Tally
 from rayloom.training.records import Outcome, Record
 from rayloom.training.schedules import lr_scale
-from rayloom.types import Batch, Progress
+from rayloom.types import Batch, Patch, Progress
 
 
 @runtime_checkable
 class Batches(Protocol):
     """A source of rays and their colours."""
 
-    def next(self, num_rays: int) -> Batch:
-        """The next rays to train on."""
+    def next(self, num_rays: int, patch: Patch | None = None) -> Batch:
+        """The next rays to train on, alone or in squares."""
         ...
 
 
@@ -78,7 +78,7 @@ def train(
             # is a kernel is known after the first step, and every composed step has all threads of torch.
             with torch_on_one_thread() if fused_on_cpu else nullcontext():
                 method.before_step(progress)
-                batch = batches.next(method.rays_per_step())
+                batch = batches.next(method.rays_per_step(), method.patch())
                 fused = fused_step(method, batch, progress)
             fused_on_cpu = fused is not None and batch.rgb.device.type == "cpu"
             seen = fused or composed_step(method, batch, progress, optimizer)

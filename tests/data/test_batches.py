@@ -8,6 +8,8 @@ from PIL import Image
 from rayloom.data.batches import PixelBatches, scene_cameras, truth_image
 from rayloom.data.prepare import prepare_scene
 from rayloom.data.scene import DataConfig
+from rayloom.errors import InputError
+from rayloom.types import Patch
 from tests.data.camera_rings import ball_images, capture_of, pinhole, ring_poses
 
 
@@ -76,6 +78,9 @@ def test_ignored_pixels_are_never_drawn(tmp_path):
     assert allowed[image < 2].all()
     assert not allowed[image == 2].all()
     assert len(torch.stack([image, row, column]).unique(dim=1).T) == 3 * 192 - 2 * 77
+    crops = PixelBatches(scene, seed=0).next(5000, Patch(5)).crops
+    image, row, column = (crops.rgb * 255).round().long().unbind(-1)
+    torch.testing.assert_close(crops.valid, torch.from_numpy(levels > 0)[row, column] | (image == 2))
 
 
 def test_the_seed_decides_about_every_batch():
@@ -167,3 +172,40 @@ def test_small_batches_are_batches(num_rays):
         num_rays,
         3,
     )
+
+
+def test_patches_are_squares_of_a_photo_with_what_is_around_them():
+    scene = scene_of(SIZES)
+    side, margin = 5, 3
+    batch = PixelBatches(scene, seed=0).next(5 * 5 * 200 + 24, Patch(side, margin))
+    assert batch.rgb.shape == (200 * side**2, 3)
+    assert batch.crops is not None
+    shown = (batch.crops.rgb * 255).round().long()
+    middle = shown[:, margin:-margin, margin:-margin]
+    torch.testing.assert_close(middle.flatten(0, 2), (batch.rgb * 255).round().long())
+    corner = middle[:, 0, 0, 1:]
+    steps = torch.arange(-margin, side + margin)
+    sizes = torch.tensor(SIZES)[middle[:, 0, 0, 0]]
+    for axis, along in ((1, steps[:, None].expand(11, 11)), (2, steps.expand(11, 11))):
+        place = corner[:, axis - 1, None, None] + along
+        inside = (place >= 0) & (place < sizes[:, 2 - axis, None, None])
+        assert not batch.crops.valid[~inside].any()
+        torch.testing.assert_close(shown[..., axis][batch.crops.valid], place[batch.crops.valid])
+    assert (shown[~batch.crops.valid] == 0).all()
+    assert (shown[..., 0] == middle[:, :1, :1, 0])[batch.crops.valid].all()
+    assert batch.crops.valid[:, margin:-margin, margin:-margin].all()
+
+
+def test_every_place_of_a_patch_is_equally_likely():
+    batches = PixelBatches(scene_of(SIZES), seed=0)
+    corners = (batches.next(4**2 * 30_000, Patch(4)).rgb.view(-1, 16, 3)[:, 0] * 255).round().int()
+    counts = torch.unique(corners, dim=0, return_counts=True)[1]
+    places = sum((width - 3) * (height - 3) for width, height in SIZES[1:])
+    expected = 30_000 / places
+    assert len(counts) == places
+    assert abs(((counts - expected) ** 2).sum() / expected - places) < 5 * (2 * places) ** 0.5
+
+
+def test_a_patch_that_no_photo_has_room_for_is_refused():
+    with pytest.raises(InputError, match="expected room for 21x21"):
+        PixelBatches(scene_of(SIZES), seed=0).next(441, Patch(21))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from rayloom.types import Batch, NDCFrame, Rays, SceneInfo
+from rayloom.types import Batch, NDCFrame, Patch, Rays, SceneInfo
 
 OBJECT = SceneInfo(
     kind="object",
@@ -61,7 +61,7 @@ class BallBatches:
         self.scene = scene
         self.generator = torch.Generator().manual_seed(seed)
 
-    def next(self, num_rays: int) -> Batch:
+    def next(self, num_rays: int, patch: Patch | None = None) -> Batch:
         """The next rays."""
         rays = random_rays(self.scene, num_rays, self.generator)
         along = -(rays.origins * rays.directions).sum(-1)

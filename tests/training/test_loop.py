@@ -15,7 +15,7 @@ from rayloom.training.config import TrainConfig
 from rayloom.training.loop import train
 from rayloom.training.optimizer import Optimizer
 from rayloom.training.records import Record
-from rayloom.types import Batch, Intervals, Progress, Rays, Rendering, SceneInfo, StepReport
+from rayloom.types import Batch, Intervals, Patch, Progress, Rays, Rendering, SceneInfo, StepReport
 from tests.methods.ball import OBJECT, BallBatches
 
 
@@ -102,7 +102,7 @@ def test_a_loss_that_is_no_number_ends_training_with_its_steps() -> None:
 
 def test_ctrl_c_ends_training_after_the_step_and_keeps_what_was_learnt() -> None:
     class Impatient(BallBatches):
-        def next(self, num_rays: int) -> Batch:
+        def next(self, num_rays: int, patch: Patch | None = None) -> Batch:
             signal.raise_signal(signal.SIGINT)
             return super().next(num_rays)
 
@@ -117,7 +117,7 @@ def test_ctrl_c_ends_training_after_the_step_and_keeps_what_was_learnt() -> None
 
 def test_a_second_ctrl_c_is_not_held_back() -> None:
     class VeryImpatient(BallBatches):
-        def next(self, num_rays: int) -> Batch:
+        def next(self, num_rays: int, patch: Patch | None = None) -> Batch:
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             raise AssertionError("not reached")
