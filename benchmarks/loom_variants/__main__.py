@@ -29,6 +29,7 @@ from benchmarks.loom_variants.proposals import Proposed
 from rayloom.claims.runner import device_description
 from rayloom.data.prepare import load_scene
 from rayloom.data.scene import DataConfig, Scene
+from rayloom.kernels.threads import num_threads
 from rayloom.methods.loom import Loom, LoomConfig
 from rayloom.training.config import TrainConfig
 from rayloom.training.evaluate import evaluate
@@ -76,6 +77,7 @@ def measure(scene: Scene, name: str, seconds: float, seed: int) -> dict[str, Any
     rates = {f"{what}_per_second": count / outcome.seconds for what, count in counts.items()}
     facts = {"capture": scene.root.name, "resolution": result["protocol"]["resolution"]}
     facts |= {"num_views": result["protocol"]["num_views"], "variant": name, "seed": seed}
+    facts |= {"cores": num_threads()}
     return facts | {"asked_seconds": seconds, "seconds": outcome.seconds} | rates | dict(result["mean"])
 
 
@@ -92,7 +94,13 @@ def with_views(scene: Scene, num_views: int | None) -> Scene:
 def group(row: dict[str, Any]) -> tuple[Any, ...]:
     """Runs that differ in their seed alone stand in one line of the table."""
     size = row["resolution"][0]
-    place = list(CAPTURES).index(row["capture"]), -size[0], row["num_views"], row["asked_seconds"]
+    place = (
+        list(CAPTURES).index(row["capture"]),
+        -size[0],
+        row["num_views"],
+        row["cores"],
+        row["asked_seconds"],
+    )
     return *place, list(VARIANTS).index(row["variant"])
 
 
@@ -107,7 +115,8 @@ def line(runs: list[dict[str, Any]], controls: list[dict[str, Any]]) -> str:
         known = [run[name] / unit for run in runs if run[name] is not None]
         return f"{fmean(known):.{digits}f}" if known else "-"
 
-    cells = [first["capture"], f"{size}, {first['num_views']} views", f"{first['asked_seconds']:g}"]
+    cells = [first["capture"], f"{size}, {first['num_views']} views", str(first["cores"])]
+    cells.append(f"{first['asked_seconds']:g}")
     cells += [
         first["variant"],
         str(len(runs)),
@@ -129,12 +138,13 @@ def write(rows: list[dict[str, Any]], out: Path) -> None:
     controls = {
         key: groups.get((*key[:-1], names.index(VARIANTS[names[key[-1]]].control)), []) for key in groups
     }
-    titles = ("capture", "size", "seconds", "variant", "seeds", "PSNR", "gain", "SSIM", "LPIPS vgg")
+    titles = ("capture", "size", "cores", "seconds", "variant", "seeds", "PSNR", "gain", "SSIM", "LPIPS vgg")
     titles += ("steps/s", "thousand rays/s", "thousand samples/s")
     lines = [
         "# Variants of loom at equal seconds",
         "",
-        f"Made by `python -m benchmarks.loom_variants` on {machine}. Means over held-out views and seeds;",
+        f"Made by `python -m benchmarks.loom_variants` on {machine};",
+        "`cores` says how many of them a row used. Means over held-out views and seeds;",
         "behind ± half the range over seeds. The gain is in dB over the control with the same seeds. Samples",
         "are those with a colour, and those of proposals.",
         "",
