@@ -94,6 +94,12 @@ class Method(nn.Module, ABC, Generic[C]):
         """Density at world points, per world unit; for methods that can be meshed or baked."""
         raise NotImplementedError(f"{type(self).__name__} does not offer density at points")
 
+    def color(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n m 3"]
+    ) -> Float[Tensor, "n m 3"]:
+        """SRGB colour of world points seen along m unit directions each; for methods that can be baked."""
+        raise NotImplementedError(f"{type(self).__name__} does not offer colour at points")
+
     @torch.no_grad()
     def render_image(self, rays: Rays) -> Image:
         """The picture seen along `h w` rays, rendered in chunks that bound the memory."""

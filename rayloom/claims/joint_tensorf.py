@@ -32,6 +32,9 @@ PLACES: Mapping[Place, Mapping[str, object]] = {
     "still life": {"first_resolution": 64, "resolution": 96, "num_samples": 96},
     "chair": {"first_resolution": 96, "resolution": 128, "num_samples": 96},
 }
+LOST = """Cameras are lost or found as a whole: three of five seeds end above 5 degrees, with the filter and
+without it; only with it two end below 1. Presumably a tenth of the paper's steps leaves too little time under
+a wide filter. More steps, wider filters and more views were not tried."""
 PLAIN: Mapping[str, object] = dict.fromkeys(("blur_2d", "filter_3d", "random_scales", "edge_loss"), False)
 SYSTEMS: Mapping[str, Mapping[str, object]] = {
     "joint": {},
@@ -256,13 +259,15 @@ def _claims_of_the_filter() -> tuple[Claim, ...]:
 
 
 def _claims_of_cameras(place: Place, name: str) -> tuple[Claim, ...]:
+    analysis = LOST if place == "chair" else ""
     return (
         Claim(f"cameras-found-{name}", f"Share of seeds whose median turn ends below 1 degree, {place}.",
-              0.8, "higher", lambda seed: _found(place, seed), seeds=5),
+              0.8, "higher", lambda seed: _found(place, seed), seeds=5, analysis=analysis),
         Claim(f"plain-stays-lost-{name}", f"Share of seeds whose plain tensor ends above 5 degrees, {place}.",
-              0.8, "higher", lambda seed: _lost(place, seed), seeds=5),
+              0.8, "higher", lambda seed: _lost(place, seed), seeds=5, analysis=analysis),
         Claim(f"price-of-wrong-cameras-{name}", f"PSNR of new views lost against true cameras, {place}.",
-              1.5, "lower", lambda seed: _price_of_wrong_cameras(place, seed), unit="dB", seeds=5),
+              1.5, "lower", lambda seed: _price_of_wrong_cameras(place, seed), unit="dB",
+              seeds=5, analysis=analysis),
     )  # fmt: skip
 
 

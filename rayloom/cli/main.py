@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "learn a scene from photos",
     "eval": "compare a trained scene with the photos held out",
     "render": "film a trained scene along a camera path",
+    "export": "take a trained scene away, as one web page",
     "methods": "list the methods",
     "claims": "list what the methods are claimed to do, or measure it",
     "bench": "measure the engine beside the limits of this machine",

@@ -18,11 +18,13 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 def open_run(run: Path, data: Path | None, device: Device) -> tuple["Method[Any]", Scene]:
-    """The trained method of a run, and the scene it was trained on, read again.
+    """The trained method of a run, and the scene it was trained on, read again; or a page's baked scene.
 
     `data` is where the capture lies now, if it has moved. Raises InputError if the folder is not a run,
     if its method or settings are unknown, and if the capture is no longer the same.
     """
+    if run.is_file():
+        return _open_page(run, data)
     config = runs.read_config(run)
     # Nothing slow before the checks that can fail at once.
     summary = methods.describe(config.method)
@@ -38,9 +40,33 @@ def open_run(run: Path, data: Path | None, device: Device) -> tuple["Method[Any]
     method = build(method_class, method_config, config.scene, replace(config.train_config, device=device))
     load_weights(run, method)
     scene = load_scene(data or Path(config.data), config.data_config)
-    if not np.allclose(scene.raw_from_world, config.raw_from_world, rtol=1e-4, atol=1e-6):
+    _check_frame(scene, config.raw_from_world, run / runs.CONFIG)
+    return method.eval(), scene
+
+
+def results_folder(run: Path) -> Path:
+    """Where results go by default: the run, or a folder with the name of the page beside it."""
+    return run.with_suffix("") if run.is_file() else run
+
+
+def _open_page(page: Path, data: Path | None) -> tuple["Method[Any]", Scene]:
+    """The scene that a page of `rayloom export` holds; pages do not say where their photos were."""
+    from rayloom.baking.files import read_page
+    from rayloom.baking.player import Player
+    from rayloom.data.prepare import load_scene
+
+    baked = read_page(page)
+    if data is None:
+        raise InputError(page, "a page does not know where its photos are; expected --data CAPTURE")
+    scene = load_scene(data, baked.origin.data_config)
+    _check_frame(scene, baked.origin.raw_from_world, page)
+    return Player(baked).eval(), scene
+
+
+def _check_frame(scene: Scene, raw_from_world: tuple[tuple[float, ...], ...], where: Path) -> None:
+    """Raise InputError if the capture is not the one that it was."""
+    if not np.allclose(scene.raw_from_world, raw_from_world, rtol=1e-4, atol=1e-6):
         raise InputError(
-            run / runs.CONFIG,
+            where,
             f"raw_from_world: {scene.root} has changed since the run; expected the same photos and cameras",
         )
-    return method.eval(), scene

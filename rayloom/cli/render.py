@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rayloom.cli.opening import Device, open_run
+from rayloom.cli.opening import Device, open_run, results_folder
 from rayloom.cli.options import Word, parse
 from rayloom.cli.output import note, print_json
 from rayloom.data.scene import Scene
@@ -25,7 +25,7 @@ class RenderOptions:
     """Options of `rayloom render`."""
 
     run: Word[Path]
-    """Run folder that `rayloom train` wrote."""
+    """Run folder that `rayloom train` wrote, or a page of `rayloom export`."""
     path: str = "orbit"
     """Where the camera goes: orbit, spiral, interpolate (through all photos), test (the views held out), or
     a camera path FILE.json of the nerfstudio viewer."""
@@ -76,7 +76,7 @@ def run(args: list[str]) -> int:
             _render(method, path, Path(folder), quiet=options.quiet)
             videos = _write_videos(Path(folder), file, options.fps or path.fps)
     else:
-        folder = empty_folder(options.out, options.run / "render" / Path(options.path).stem)
+        folder = empty_folder(options.out, results_folder(options.run) / "render" / Path(options.path).stem)
         _render(method, path, folder, quiet=options.quiet)
         videos = _write_videos(folder, folder / "film.mp4", options.fps or path.fps)
     if options.json:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rayloom.method import Method
     from rayloom.training.evaluate import EvalResult, Scores
 
-_TITLES = ("PSNR", "SSIM", "LPIPS alex", "vgg")
+_TITLES = ("PSNR", "SSIM", "LPIPS alex", "vgg", "PSNR shifted", "E_warp", "gradients")
 
 
 def score(
@@ -63,8 +63,13 @@ def print_scores(result: "EvalResult") -> None:
 
 def _cells(scores: "Scores") -> list[str]:
     """Scores in words, in the order of the titles."""
-    others = (scores["ssim"], scores["lpips_alex"], scores["lpips_vgg"])
-    return [_decibels(scores["psnr"]), *("none" if value is None else f"{value:.4f}" for value in others)]
+    shares = [scores["ssim"], scores["lpips_alex"], scores["lpips_vgg"]]
+    others = [_decimal(value) for value in (*shares, scores["e_warp"], scores["gradient_ratio"])]
+    return [_decibels(scores["psnr"]), *others[:3], _decibels(scores["psnr_shifted"]), *others[3:]]
+
+
+def _decimal(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
 
 
 def _decibels(value: float | None) -> str:

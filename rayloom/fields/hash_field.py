@@ -12,7 +12,8 @@ from rayloom.fields.encodings import DirectionEncoding
 from rayloom.geometry.boxes import Box
 from rayloom.geometry.contraction import contract
 from rayloom.kernels import HashGridLayout, hash_grid, tiny_mlp
-from rayloom.kernels.fused import fused_field
+from rayloom.kernels.fused import Space, fused_field
+from rayloom.types import Image, Rays
 
 if TYPE_CHECKING:
     from rayloom.kernels.numba.fused import FusedField
@@ -61,6 +62,24 @@ class HashField(nn.Module):
         density = self.initial_density * features[:, 0].clamp(max=MAX_LOG_DENSITY).exp()
         return density * self.thinning(unit), features
 
+    def density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Density at world points, per world unit."""
+        return self.geometry(points)[0]
+
+    def quick_density(self, points: Float[Tensor, "n 3"], space: Space) -> Float[Tensor, " n"]:
+        """The same without a gradient, by the fused kernel where there is one."""
+        field = self.fused()
+        return self.density(points) if field is None else field.density_at(points, space)
+
+    def fused_image(self, rays: Rays, background: Float[Tensor, "3"], space: Space) -> Image | None:
+        """The picture seen along `h w` rays, by the fused kernel; None where there is none."""
+        field, flat = self.fused(), rays.reshape(rays.shape.numel())
+        if field is None:
+            return None
+        middle = torch.full_like(flat.near, 0.5)
+        rgb, opacity, depth = field.render(flat, background.expand_as(flat.origins), space, middle)
+        return Image(rgb.reshape(*rays.shape, 3), opacity.reshape(rays.shape), depth.reshape(rays.shape))
+
     def features(self, unit: Float[Tensor, "n 3"]) -> Float[Tensor, "n 16"]:
         """What the density network makes of places in the unit cube."""
         return tiny_mlp(hash_grid(unit, self.table, self.layout), list(self.density_mlp))
@@ -77,6 +96,15 @@ class HashField(nn.Module):
     def color(self, features: Float[Tensor, "n 16"], view: Float[Tensor, "n inputs"]) -> Float[Tensor, "n 3"]:
         """SRGB colour from the features of places and the view of their rays."""
         return tiny_mlp(torch.cat([features, view], dim=-1), list(self.color_mlp)).sigmoid()
+
+    def seen(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n m 3"]
+    ) -> Float[Tensor, "n m 3"]:
+        """Colours of world points from m unit directions each, as no photo in particular shows them."""
+        count, per_point = directions.shape[:2]
+        nobody = torch.full((count * per_point,), -1, device=points.device)
+        features = self.geometry(points)[1].repeat_interleave(per_point, 0)
+        return self.color(features, self.view(directions.flatten(0, 1), nobody)).view(directions.shape)
 
     def view(
         self, directions: Float[Tensor, "rays 3"], image: Int[Tensor, " rays"]

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rayloom.kernels import prefix_sum
-from rayloom.types import PackedSamples
+from rayloom.types import PackedSamples, Rendering
 
 
 def distortion(
@@ -32,6 +32,13 @@ def dense_distortion(
     """`distortion` of touching intervals, equally many on every ray, such as a level's edges in s."""
     shares = _shares(weights, edges[..., :-1], edges[..., 1:], lambda values: values.cumsum(-1))
     return (shares.sum() / max(weights[..., 0].numel(), 1)).to(weights.dtype)
+
+
+def squeezed_distortion(rendering: Rendering) -> Float[Tensor, ""]:
+    """`distortion` of the packed samples of a rendering, in `squeezed` distance."""
+    samples = rendering.intervals
+    assert isinstance(samples, PackedSamples), "dense samples have `dense_distortion`"
+    return distortion(rendering.weights, squeezed(samples.starts), squeezed(samples.ends), samples)
 
 
 def squeezed(t: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:

@@ -1,8 +1,7 @@
 """loom: rayloom's own default, a hash grid with small networks that learns any capture in minutes.
 
 Müller et al., "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", 2022,
-arXiv:2201.05989; the contraction of space is that of Barron et al., "Mip-NeRF 360", 2022,
-arXiv:2111.12077, with the L-infinity ball.
+arXiv:2201.05989; space is contracted as in mip-NeRF 360 (arXiv:2111.12077), with the L-infinity ball.
 
 Features are looked up in a multiresolution hash grid; one small network turns them into density and 16
 features, a second one turns these and the direction into colour. Nested occupancy grids say where nothing
@@ -10,14 +9,17 @@ is; rays step over it, and stop where hardly any light is left. The capture deci
 lies in its box and is trained before random backgrounds where its photos have alpha; every other capture
 lives in contracted space, in nested boxes with steps that grow with distance, and must be opaque. It
 begins with long steps, so that many rays see the scene while it is fog, and the distortion loss of
-mip-NeRF 360 gathers the fog to surfaces. Cameras that are not trusted get twists, which learn by way of the
-places of samples, as in Joint-TensoRF (Cheng et al. 2024, arXiv:2402.13252).
+mip-NeRF 360 gathers the fog to surfaces. Cameras that are not trusted learn by way of the places of samples,
+as in Joint-TensoRF (Cheng et al. 2024, arXiv:2402.13252). `loom@sharp` ends with patches, as AligNeRF does
+(Jiang et al. 2023, arXiv:2211.09682): they may lie beside their places in the photos, are compared in shallow
+features too, and a small network adds to each colour what it reads off the neighbours.
 
 Departs from the paper: 8 levels of 4 features instead of 16 of 2, smaller tables, and one hidden layer for
 colour instead of two, all for the speed of a CPU; the number of rays follows a budget of samples.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -29,16 +31,20 @@ from rayloom.data.views import Views
 from rayloom.fields.hash_field import HashField
 from rayloom.geometry.boxes import Box
 from rayloom.geometry.transforms import mean_pose
-from rayloom.kernels import HashGridLayout, StepRule
+from rayloom.kernels import HashGridLayout
 from rayloom.kernels.fused import AdamRule, Space
-from rayloom.losses import distortion, squared_error, squeezed
+from rayloom.losses import squared_error
+from rayloom.losses.distortion import squeezed_distortion
+from rayloom.losses.patches import PatchLosses, PatchPhase
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering.packed import render_packed, visible_samples
 from rayloom.sampling.budget import RayBudget
+from rayloom.sampling.growing_steps import growing_steps
 from rayloom.sampling.occupancy import OccupancyGrid
-from rayloom.types import Batch, Image, PackedSamples, Progress, Rays, Rendering, SceneInfo, StepReport
+from rayloom.types import Batch, Image, Patch, Progress, Rays, Rendering, SceneInfo, StepReport
 
 BETAS, EPS = (0.9, 0.99), 1e-15
+PATCH_SIDE, PATCH_EVERY, DISPLACEMENT_COST, NEIGHBOR_LR = 16, 2, 1e-3, 3e-3
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,6 @@ class LoomConfig(MethodConfig):
 
     rays_per_step: int = 1024
     """Rays in the first step; later ones follow `samples_per_step`."""
-    rays_per_chunk: int = 4096
-    """Rays rendered at once outside of training; changes memory, not the result."""
     lr: float = 2e-2
     """Learning rate at the start."""
     lr_final: float = 1e-3
@@ -89,6 +93,12 @@ class LoomConfig(MethodConfig):
     """Learning rate of the cameras at the start; it falls as that of the field."""
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""
+    patch_share: float = 0.0
+    """Share of the run, at its end, in which every other step sees patches."""
+    patch_reach: int = 3
+    """Pixels by which a patch may lie beside its place in the photo, along each axis."""
+    high_frequency: float = 0.02
+    """Weight of the difference in shallow features."""
 
 
 class Loom(Method[LoomConfig]):
@@ -96,57 +106,53 @@ class Loom(Method[LoomConfig]):
 
     paper = Paper(
         "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", year=2022,
-        arxiv="2201.05989", tags=("fast", "grid", "static"),
-    )  # fmt: skip
+        arxiv="2201.05989", tags=("fast", "grid", "static"))  # fmt: skip
     presets = {
         "default": LoomConfig(),
         "quality": LoomConfig(log2_rows=19, finest=2048, steps_per_side=512, steps_per_fold=512),
+        "sharp": LoomConfig(lr_hold=0.7, patch_share=0.3),
         "tiny": LoomConfig(log2_rows=12, finest=128, grid_resolution=64, num_cascades=4, steps_per_side=96,
                            steps_per_fold=32, samples_per_step=1 << 13),
     }  # fmt: skip
 
     def __init__(self, config: LoomConfig, scene: SceneInfo) -> None:
         super().__init__(config, scene)
-        self.bounded = scene.kind == "object"
+        c, self.bounded = config, scene.kind == "object"
         corners = (scene.box_low, scene.box_high) if self.bounded else ((-1.0,) * 3, (1.0,) * 3)
         box = Box(*map(torch.tensor, corners))
-        self.field = HashField(
-            self.layout(), box, contracted=not self.bounded, initial_density=config.initial_density,
-            num_codes=scene.num_images if config.appearance else 0,
-        )  # fmt: skip
-        self.grid = OccupancyGrid(box, 1 if self.bounded else config.num_cascades, config.grid_resolution)
-        self.steps = self.finest_steps = self.step_rule(fraction=1.0)
-        self.budget = RayBudget(config.samples_per_step << (not self.bounded), config.rays_per_step)
-        self.learns_cameras = config.poses != "given"
+        # Levels as fine in the box whether the grid covers the box alone or, contracted, twice its width.
+        wider, num_codes = int(not self.bounded), scene.num_images if c.appearance else 0
+        layout = HashGridLayout(c.num_levels, 4, c.log2_rows + wider, c.coarsest, c.finest << wider)
+        self.field = HashField(layout, box, contracted=not self.bounded, num_codes=num_codes,
+                               initial_density=c.initial_density)  # fmt: skip
+        self.grid = OccupancyGrid(box, 1 if self.bounded else c.num_cascades, c.grid_resolution)
+        num_steps = c.steps_per_side if self.bounded else c.steps_per_fold
+        self.step_rule = partial(
+            growing_steps, box, num_steps, bounded=self.bounded,
+            first=c.first_steps_per_fold, coarse_share=c.coarse_share)  # fmt: skip
+        self.steps = self.finest_steps = self.step_rule(1.0)
+        self.budget = RayBudget(c.samples_per_step << (not self.bounded), c.rays_per_step)
+        self.learns_cameras = c.poses != "given"
         self.cameras = CameraCorrections(scene.num_images if self.learns_cameras else 0)
         self.descent = CameraDescent(self.cameras)
-
-    def layout(self) -> HashGridLayout:
-        """Levels as fine in the box whether the grid covers the box alone or, contracted, twice its width."""
-        c, wider = self.config, int(not self.bounded)
-        return HashGridLayout(c.num_levels, 4, c.log2_rows + wider, c.coarsest, c.finest << wider)
-
-    def step_rule(self, fraction: float) -> StepRule:
-        """How rays step at this share of the run; always as finely in a box that has an end."""
-        c, box = self.config, self.field.box
-        side = float((box.high - box.low).min())
-        if self.bounded:
-            return StepRule(side / c.steps_per_side)
-        finer = min(fraction / c.coarse_share, 1.0) if c.coarse_share > 0 else 1.0
-        per_fold = c.first_steps_per_fold * (c.steps_per_fold / c.first_steps_per_fold) ** finer
-        return StepRule(side / per_fold, growth=1 / per_fold)
+        patch = Patch(PATCH_SIDE, c.patch_reach)
+        losses = PatchLosses(patch, PATCH_EVERY, DISPLACEMENT_COST, c.high_frequency, NEIGHBOR_LR)
+        self.patches = PatchPhase(c.patch_share, losses)
 
     def before_step(self, progress: Progress) -> None:
-        """Choose the steps."""
+        """Choose the steps, and whether rays form patches."""
         self.steps = self.step_rule(progress.fraction)
+        self.patches.follow(progress)
+
+    def patch(self) -> Patch | None:
+        """Patches, when it is time."""
+        return self.patches.patch
 
     def observe(self, views: Views) -> None:
         """Begin with the given cameras, or with one place for all."""
-        given = views.cameras.world_from_camera
+        given, one_place = views.cameras.world_from_camera, self.config.poses == "none"
         if self.learns_cameras:
-            self.cameras.start_from(
-                given if self.config.poses == "refine" else mean_pose(given).expand_as(given)
-            )
+            self.cameras.start_from(mean_pose(given).expand_as(given) if one_place else given)
 
     def learned_cameras(self) -> CameraCorrections | None:
         """The cameras, unless they are trusted."""
@@ -158,58 +164,56 @@ class Loom(Method[LoomConfig]):
         return Space(self.grid.occupancy, self.steps)
 
     def prepare(self) -> None:
-        """Compile the fused kernels."""
+        """Compile the fused kernels, and read the filters of features."""
+        self.patches.prepare()
         if field := self.field.fused():
             field.compile(self.space)
 
     def render(self, rays: Rays) -> Rendering:
         """March, drop what is hidden, shade, composite."""
         rays = self.cameras.corrected(rays)
-        samples = visible_samples(rays, self.space, self.jitter(rays), self.density)
+        samples = visible_samples(rays, self.space, self.jitter(rays), self.field.density)
         density, features = self.field.geometry(rays.at_samples(samples))
         # Cameras are learned from places alone, here as in the fused step.
         view = self.field.view(rays.view_directions.detach(), rays.camera_index)
         rgb = self.field.color(features, view[samples.ray_index])
-        return render_packed(density, rgb, samples, self.background_of(rays))
+        rendering = render_packed(density, rgb, samples, self.background_of(rays))
+        return replace(rendering, rgb=self.patches.refined(rendering.rgb))
 
     def jitter(self, rays: Rays) -> Float[Tensor, " rays"]:
         """Where the first step of each ray begins, in steps."""
         return torch.rand_like(rays.near) if self.training else torch.full_like(rays.near, 0.5)
 
     def background_of(self, rays: Rays) -> Float[Tensor, "rays 3"]:
-        """The scene's colour; random in training wherever the photos do not fix it.
-
-        Before a changing colour only matter can stand still, so that empty space stays empty in front
-        of alpha, and captures that fill the view become opaque.
-        """
-        random = self.training and (self.scene.has_alpha or not self.bounded)
-        return torch.rand_like(rays.origins) if random else self.background.expand_as(rays.origins)
+        """The scene's colour; random in training wherever the photos do not fix it, so that matter must."""
+        if self.training and (self.scene.has_alpha or not self.bounded):
+            return self.patches.alike(torch.rand_like(rays.origins))
+        return self.background.expand_as(rays.origins)
 
     def losses(self, rendering: Rendering, batch: Batch, progress: Progress) -> dict[str, Tensor]:
-        """Squared error, over the background that was rendered."""
+        """Squared error or the losses of patches, over the background that was rendered."""
         truth = batch.over(self.background, rendering.background)
         self.budget.follow(len(rendering.weights) / len(truth))
-        samples = rendering.intervals
-        assert isinstance(samples, PackedSamples), "as `render` makes them"
-        spread = distortion(rendering.weights, squeezed(samples.starts), squeezed(samples.ends), samples)
-        error = squared_error(rendering.rgb, truth)
-        return {"photometric": error, "distortion": self.config.distortion * spread}
+        terms = {"distortion": self.config.distortion * squeezed_distortion(rendering)}
+        if batch.crops is None:
+            return terms | {"photometric": squared_error(rendering.rgb, truth)}
+        return terms | self.patches.losses(rendering.rgb, batch.crops, rendering.background - self.background)
 
     def fused_step(self, batch: Batch, progress: Progress, lr_scale: float) -> StepReport | None:
         """The same step without keeping anything between march and gradient."""
-        field = self.field.fused()
-        if field is None:
+        if (field := self.field.fused()) is None:
             return None
-        background = self.background_of(batch.rays)
-        truth = batch.over(self.background, background)
-        rays, jitter = self.cameras.corrected(batch.rays), self.jitter(batch.rays)
+        background, jitter = self.background_of(batch.rays), self.jitter(batch.rays)
+        rays, parts = self.cameras.corrected(batch.rays), (background, self.space, jitter)
+        render = partial(field.render, rays, *parts)
+        aim = self.patches.aim(batch, self.background, background, render, lr_scale)
         options = {"distortion": self.config.distortion, "ray_gradients": self.learns_cameras}
-        report = field.accumulate(rays, truth, background, self.space, jitter, **options)
+        report = field.accumulate(rays, aim.truth, *parts, **options)
         field.adam_step(progress.step + 1, AdamRule(self.config.lr * lr_scale, BETAS, EPS))
         if report.ray_gradients is not None:
             self.descent.step(rays, report.ray_gradients, self.config.pose_lr * lr_scale)
-        self.budget.follow(report.num_samples / len(truth))
-        return StepReport(report.loss, report.error, report.num_samples)
+        self.budget.follow(report.num_samples / len(jitter))
+        return aim.told(report)
 
     def rays_per_step(self) -> int:
         """As many rays as the budget of samples allows."""
@@ -218,33 +222,29 @@ class Loom(Method[LoomConfig]):
     def after_step(self, progress: Progress) -> bool:
         """Look again at what is empty."""
         width, threshold = self.finest_steps.smallest, self.config.occupied_depth
-        self.grid.learn(self.quick_density, width, steps_done=progress.step + 1, threshold=threshold)
+        density = partial(self.field.quick_density, space=self.space)
+        self.grid.learn(density, width, steps_done=progress.step + 1, threshold=threshold)
         return False
 
     def density(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
-        """Density at world points, per world unit."""
-        return self.field.geometry(points.reshape(-1, 3))[0].reshape(points.shape[:-1])
+        """Density at world points, per world unit, 0 where rays step over what may be there."""
+        flat = points.reshape(-1, 3)
+        return (self.grid.contains(flat) * self.field.density(flat)).reshape(points.shape[:-1])
 
-    def quick_density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Density at world points without a gradient, by the fused kernel where there is one."""
-        field = self.field.fused()
-        return self.density(points) if field is None else field.density_at(points, self.space)
+    def color(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n m 3"]
+    ) -> Float[Tensor, "n m 3"]:
+        """Colour at world points, without what neighbours add."""
+        return self.field.seen(points, directions)
 
     def render_image(self, rays: Rays) -> Image:
         """The picture seen along `h w` rays, by the fused kernel where there is one."""
-        field = self.field.fused()
-        if field is None:
-            return super().render_image(rays)
         flat = self.cameras.corrected(rays.reshape(rays.shape.numel()))
-        background = self.background.expand_as(flat.origins)
-        rgb, opacity, depth = field.render(flat, background, self.space, self.jitter(flat))
-        return Image(rgb.reshape(*rays.shape, 3), opacity.reshape(rays.shape), depth.reshape(rays.shape))
+        image = self.field.fused_image(flat.reshape(*rays.shape), self.background, self.space)
+        return self.patches.picture(image or super().render_image(rays))
 
     def param_groups(self) -> list[dict[str, Any]]:
         """One rate for all; the tiny epsilon lets rarely touched rows learn as fast as others."""
-        field, cameras = list(self.field.parameters()), list(self.cameras.parameters())
-        rates = {"betas": BETAS, "eps": EPS}
-        return [
-            {"params": field, "lr": self.config.lr, **rates},
-            {"params": cameras, "lr": self.config.pose_lr},
-        ]
+        field = {"params": list(self.field.parameters()), "lr": self.config.lr, "betas": BETAS, "eps": EPS}
+        cameras = {"params": list(self.cameras.parameters()), "lr": self.config.pose_lr}
+        return [field, cameras, {"params": list(self.patches.parameters()), "lr": NEIGHBOR_LR}]

@@ -31,11 +31,15 @@ class Protocol:
     """The version of `lpips_alex`; None where it was not measured."""
     lpips_vgg: str | None
     """The version of `lpips_vgg`; None where it was not measured."""
+    psnr_shifted: int | None
+    """The largest displacement that `psnr_shifted` tries, pixels; None where it was not measured."""
+    e_warp: str | None
+    """How the flow of `e_warp` is estimated; None where it was not measured."""
     aligned: bool
     """Whether held-out cameras were moved along with learned ones, by the best similarity."""
     pose_refinement_steps: int
     """Steps in which each held-out camera was then refined against its photo."""
-    ignored_pixels: str = "left out of PSNR; equal to the photo in SSIM and LPIPS"
+    ignored_pixels: str = "left out; equal to the photo in SSIM, LPIPS and flow"
     """What happens to pixels that the capture says must not be used."""
     mean: str = "mean of per-image values"
     """How scores of images become one."""

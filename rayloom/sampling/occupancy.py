@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rayloom.geometry.boxes import Box
@@ -44,6 +44,10 @@ class OccupancyGrid(nn.Module):
     def occupancy(self) -> OccupancyBits:
         """The occupied cells, as the marching kernel wants them."""
         return OccupancyBits(self.bits, self.blocks, self.resolution, self.center, self.half_size)
+
+    def contains(self, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
+        """Whether rays look for matter at points, however short their steps."""
+        return self.occupancy.contains(points, torch.zeros_like(points[:, 0]))
 
     @property
     def occupied_share(self) -> float:

@@ -3,12 +3,11 @@
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any, NotRequired, TypedDict
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -19,9 +18,10 @@ from rayloom.errors import InputError
 from rayloom.files import whole_file
 from rayloom.method import Method
 from rayloom.metrics import pictures
-from rayloom.metrics.images import SSIMVariant, psnr, ssim, ssim_window_size
-from rayloom.metrics.lpips import LPIPS, load_lpips
 from rayloom.metrics.protocol import Protocol
+from rayloom.metrics.scores import Judge, mean_scores
+from rayloom.metrics.scores import Scores as Scores
+from rayloom.metrics.warping import FLOW, REACH
 from rayloom.training.localize import frozen
 from rayloom.training.viewpoints import POSE_REFINEMENT_STEPS, Viewpoints, learned_pose_errors
 from rayloom.types import Image
@@ -31,15 +31,6 @@ QUICK_VIEWS = 4
 
 _FALLBACKS: tuple[Split, ...] = ("test", "val", "train")
 """Splits to score where the capture has no image in the one that was asked for."""
-
-
-class Scores(TypedDict):
-    """Metrics by name; None where weights are absent, the image is too small or every pixel is ignored."""
-
-    psnr: float | None
-    ssim: float | None
-    lpips_alex: float | None
-    lpips_vgg: float | None
 
 
 class ViewScores(Scores):
@@ -88,12 +79,12 @@ def evaluate(
 
     Coarser copies of the images are scored too. `out` is a folder for `eval.json` and a picture per view:
     photo, rendering, error, depth. `on_view` hears each view's scores and the number of views. A quick one
-    takes a few images, evenly spread, without LPIPS. Held-out cameras follow those that a method learns,
-    see `Viewpoints`. Raises InputError for colours that are not finite.
+    takes a few images, evenly spread, and measures PSNR and SSIM alone. Held-out cameras follow those that
+    a method learns, see `Viewpoints`. Raises InputError for colours that are not finite.
     """
     scored_split, chosen = _choose_views(scene, split, quick=quick)
     viewpoints = Viewpoints(method, scene, pose_refinement_steps)
-    judge = _Judge.on(viewpoints.device, perceptual=not quick)
+    judge = Judge.on(viewpoints.device, quick=quick)
     views: list[ViewScores] = []
     with frozen(method):
         for view in _scored_views(viewpoints, chosen, judge, out, rounded_to_8_bit=rounded_to_8_bit):
@@ -101,7 +92,7 @@ def evaluate(
             on_view(view, len(chosen) * len(scene.scales))
     result: EvalResult = {
         "protocol": asdict(_protocol(viewpoints, split, scored_split, chosen, judge, rounded_to_8_bit)),
-        "mean": _mean(views),
+        "mean": mean_scores(views),
         "scales": _means_of_scales(scene, views),
         "views": views,
         "poses": _pose_scores(method, scene),
@@ -109,43 +100,6 @@ def evaluate(
     if out is not None:
         _write_result(result, out / "eval.json")
     return result
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """The metrics of an evaluation."""
-
-    device: torch.device
-    alex: LPIPS | None
-    vgg: LPIPS | None
-    ssim_variant: SSIMVariant = "gaussian-valid"
-
-    @classmethod
-    def on(cls, device: torch.device, *, perceptual: bool) -> "_Judge":
-        """The metrics on a device, with LPIPS where it is wanted and its weights are there."""
-        alex, vgg = (load_lpips("alex"), load_lpips("vgg")) if perceptual else (None, None)
-        return cls(device, alex and alex.to(device), vgg and vgg.to(device))
-
-    def scores(
-        self, rendered: Float[Tensor, "h w 3"], truth: Float[Tensor, "h w 3"], valid: Bool[Tensor, "h w"]
-    ) -> Scores:
-        """Every metric of one rendering."""
-        if not valid.any():
-            return {"psnr": None, "ssim": None, "lpips_alex": None, "lpips_vgg": None}
-        # Windows reach across the borders of masks, so ignored pixels get the photo's own colour.
-        filled = torch.where(valid[..., None], rendered, truth)
-        smallest_side = min(valid.shape)
-
-        def perceptual(metric: LPIPS | None) -> float | None:
-            return metric(filled, truth) if metric and smallest_side >= metric.smallest_side else None
-
-        large_enough = smallest_side >= ssim_window_size(self.ssim_variant)
-        return {
-            "psnr": psnr(rendered, truth, valid),
-            "ssim": ssim(filled, truth, self.ssim_variant) if large_enough else None,
-            "lpips_alex": perceptual(self.alex),
-            "lpips_vgg": perceptual(self.vgg),
-        }
 
 
 def _choose_views(scene: Scene, split: Split, *, quick: bool) -> tuple[Split, tuple[int, ...]]:
@@ -162,7 +116,7 @@ def _protocol(
     asked: Split,
     scored: Split,
     chosen: Sequence[int],
-    judge: _Judge,
+    judge: Judge,
     rounded_to_8_bit: bool,
 ) -> Protocol:
     scene, learned = viewpoints.scene, viewpoints.corrections is not None
@@ -178,6 +132,8 @@ def _protocol(
         ssim=judge.ssim_variant,
         lpips_alex=judge.alex.version if judge.alex else None,
         lpips_vgg=judge.vgg.version if judge.vgg else None,
+        psnr_shifted=None if judge.quick else REACH,
+        e_warp=None if judge.quick else FLOW,
         aligned=learned,
         pose_refinement_steps=viewpoints.steps if learned and scored != "train" else 0,
     )
@@ -197,7 +153,7 @@ def _scale_name(level: int) -> str:
 def _scored_views(
     viewpoints: Viewpoints,
     chosen: Sequence[int],
-    judge: _Judge,
+    judge: Judge,
     out: Path | None,
     *,
     rounded_to_8_bit: bool,
@@ -245,7 +201,7 @@ def _write_comparison(
 
 def _means_of_scales(scene: Scene, views: Sequence[ViewScores]) -> dict[str, Scores]:
     names = map(_scale_name, range(len(scene.scales)))
-    return {name: _mean([view for view in views if view.get("scale", "1") == name]) for name in names}
+    return {name: mean_scores([view for view in views if view.get("scale", "1") == name]) for name in names}
 
 
 def _pose_scores(method: Method[Any], scene: Scene) -> PoseScores | None:
@@ -261,18 +217,3 @@ def _pose_scores(method: Method[Any], scene: Scene) -> PoseScores | None:
 def _write_result(result: EvalResult, path: Path) -> None:
     with whole_file(path) as part:
         part.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
-
-
-def _mean(views: Sequence[ViewScores]) -> Scores:
-    """Each metric's mean over the views that have it."""
-
-    def mean(values: Sequence[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return sum(known) / len(known) if known else None
-
-    return {
-        "psnr": mean([view["psnr"] for view in views]),
-        "ssim": mean([view["ssim"] for view in views]),
-        "lpips_alex": mean([view["lpips_alex"] for view in views]),
-        "lpips_vgg": mean([view["lpips_vgg"] for view in views]),
-    }

@@ -7,7 +7,7 @@ import pytest
 
 from rayloom.cli.main import run
 
-SCORES = {"psnr", "ssim", "lpips_alex", "lpips_vgg"}
+SCORES = {"psnr", "ssim", "lpips_alex", "lpips_vgg", "psnr_shifted", "e_warp", "gradient_ratio"}
 
 
 def json_of(args: list[str], capsys: pytest.CaptureFixture[str]) -> object:

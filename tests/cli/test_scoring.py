@@ -43,7 +43,8 @@ def test_scales_are_printed_as_a_table(multiscale: Path, capsys: pytest.CaptureF
     said = capsys.readouterr()
     first, header, *rows = said.out.splitlines()
     assert first.startswith("2 test views at 3 scales: PSNR ")
-    assert header.split() == ["scale", "PSNR", "SSIM", "LPIPS", "alex", "vgg"]
+    titles = ["scale", "PSNR", "SSIM", "LPIPS alex", "vgg", "PSNR shifted", "E_warp", "gradients"]
+    assert header.split() == " ".join(titles).split()
     assert [row.split()[0] for row in rows] == ["1", "1/2", "1/4"]
     assert "view 3 of 6, test/r_0.png at 1/2: " in said.err
 

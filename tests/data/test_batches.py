@@ -79,6 +79,7 @@ def test_ignored_pixels_are_never_drawn(tmp_path):
     assert not allowed[image == 2].all()
     assert len(torch.stack([image, row, column]).unique(dim=1).T) == 3 * 192 - 2 * 77
     crops = PixelBatches(scene, seed=0).next(5000, Patch(5)).crops
+    assert crops is not None
     image, row, column = (crops.rgb * 255).round().long().unbind(-1)
     torch.testing.assert_close(crops.valid, torch.from_numpy(levels > 0)[row, column] | (image == 2))
 

@@ -1,11 +1,25 @@
+import pytest
 import torch
 
 from rayloom.fields.hash_field import HashField
 from rayloom.geometry.boxes import Box
 from rayloom.kernels import HashGridLayout, StepRule, occupancy_bits, use_reference
 from rayloom.kernels.fused import Space
+from rayloom.types import Rays
 
 BOX = Box(torch.tensor([-1.0, -2.0, 0.0]), torch.tensor([1.0, 2.0, 3.0]))
+
+FULL = torch.ones(1, 8, 8, 8, dtype=torch.bool)
+SPACE = Space(occupancy_bits(FULL, (0.0, 0.0, 1.5), (1.0, 2.0, 1.5)), StepRule(0.1))
+
+
+def rays_ahead(height: int, width: int) -> Rays:
+    """Rays from below through the box, each in a direction of its own."""
+    y, x = torch.meshgrid(torch.linspace(-0.5, 0.5, height), torch.linspace(-0.5, 0.5, width), indexing="ij")
+    directions = torch.nn.functional.normalize(torch.stack([x, y, torch.ones_like(x)], dim=-1), dim=-1)
+    origins, zero = torch.tensor([0.0, 0.0, -1.0]).expand_as(directions), torch.zeros_like(x)
+    index, pixels = torch.full_like(x, -1, dtype=torch.int64), torch.stack([x, y], dim=-1)
+    return Rays(origins, directions, directions, zero, zero + 9, zero, index, pixels, zero)
 
 
 def field(*, contracted: bool = False, num_codes: int = 0, initial_density: float = 1.0) -> HashField:
@@ -69,9 +83,41 @@ def test_fused_density_is_the_composed_density():
     made = field(contracted=True, initial_density=0.5)
     fused = made.fused()
     assert fused is not None
-    center, half = (0.0, 0.0, 1.5), (1.0, 2.0, 1.5)
-    space = Space(occupancy_bits(torch.ones(1, 8, 8, 8, dtype=torch.bool), center, half), StepRule(0.1))
     points = 3 * torch.randn(200, 3)
     with torch.no_grad(), use_reference():
         composed, _ = made.geometry(points)
-    torch.testing.assert_close(fused.density_at(points, space), composed, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fused.density_at(points, SPACE), composed, rtol=1e-4, atol=1e-5)
+    assert torch.equal(made.quick_density(points, SPACE), fused.density_at(points, SPACE))
+
+
+def test_without_a_kernel_the_quick_density_is_the_composed_one_and_there_is_no_fused_image(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    made = field()
+    monkeypatch.setattr(made, "fused", lambda: None)
+    points = torch.rand(9, 3)
+    assert torch.equal(made.quick_density(points, SPACE), made.geometry(points)[0])
+    assert made.fused_image(rays_ahead(2, 3), torch.ones(3), SPACE) is None
+
+
+def test_a_fused_image_is_that_of_its_rays_row_after_row():
+    made, rays = field(initial_density=5.0), rays_ahead(4, 5)
+    image, fused = made.fused_image(rays, torch.tensor([0.2, 0.4, 0.6]), SPACE), made.fused()
+    assert image is not None
+    assert fused is not None
+    background = torch.tensor([0.2, 0.4, 0.6]).expand(20, 3)
+    rgb, opacity, depth = fused.render(rays.reshape(20), background, SPACE, torch.full((20,), 0.5))
+    assert opacity.max() > 0.1
+    assert torch.equal(image.rgb, rgb.reshape(4, 5, 3))
+    assert torch.equal(image.opacity, opacity.reshape(4, 5))
+    assert torch.equal(image.depth, depth.reshape(4, 5))
+
+
+def test_what_is_seen_from_several_sides_is_the_colour_from_each_of_them():
+    made = field(num_codes=2)
+    points = torch.rand(6, 3) * (BOX.high - BOX.low) + BOX.low
+    directions = torch.nn.functional.normalize(torch.randn(6, 4, 3), dim=-1)
+    nobody = torch.full((6,), -1)
+    for j, seen in enumerate(made.seen(points, directions).unbind(1)):
+        alone = made.color(made.geometry(points)[1], made.view(directions[:, j], nobody))
+        torch.testing.assert_close(seen, alone)

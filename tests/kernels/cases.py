@@ -19,6 +19,7 @@ from torch import Tensor
 from rayloom.kernels.hash_grid import HashGridLayout
 from rayloom.kernels.marching import StepRule
 from rayloom.kernels.occupancy import occupancy_bits
+from tests.kernels.voxel_scenes import BOX, ENDLESS, sparse_atlas
 
 SIZES = st.sampled_from([0, 1, 15, 16, 37, 300])
 
@@ -96,6 +97,23 @@ def march_case(draw) -> Case:
         rays = [tensor.detach() for tensor in tensors]
         samples = function(*rays, grid.to(rays[0].device), StepRule(0.03), **kwargs)
         return samples.starts, samples.ends, samples.ray_index.double()
+
+    return Case([origins, directions, near, far], call)
+
+
+def trace_voxels_case(draw) -> Case:
+    """Rays that stay among filled voxels: at walls and at the end of the light rounding decides."""
+    count, growth = draw(SIZES), draw(st.sampled_from([0.0, 0.03]))
+    atlas = sparse_atlas(draw(st.sampled_from([BOX, ENDLESS])), 1.0)
+    origins, directions = (
+        0.125 * lattice(count, 3),
+        torch.nn.functional.normalize(torch.randn(count, 3), dim=-1),
+    )
+    near, far = torch.full((count,), 0.01), torch.full((count,), 0.29)
+
+    def call(function, *tensors, **kwargs) -> tuple[Tensor, ...]:
+        rays = [tensor.detach() for tensor in tensors]
+        return function(*rays, atlas.to(rays[0].device), StepRule(0.03, growth), 1e-12, **kwargs)[:3]
 
     return Case([origins, directions, near, far], call)
 

@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayloom.losses import dense_distortion, distortion, squeezed
-from rayloom.types import PackedSamples
+from rayloom.losses.distortion import squeezed_distortion
+from rayloom.types import PackedSamples, Rendering
 
 COUNTS = st.lists(st.integers(0, 7), min_size=1, max_size=8)
 SIZES, SEEDS = st.integers(1, 33), st.integers(0, 2**31)
@@ -125,6 +126,15 @@ def test_gradients_of_touching_intervals():
     weights, edges = touching(7, 1)
     inputs = (weights.requires_grad_(), edges.requires_grad_())
     assert torch.autograd.gradcheck(dense_distortion, inputs)
+
+
+def test_the_distortion_of_a_rendering_is_that_of_its_samples_in_squeezed_distance():
+    weights, samples = made([3, 0, 5])
+    nothing = torch.zeros(3, dtype=torch.float64)
+    colors = nothing[:, None].expand(3, 3)
+    found = squeezed_distortion(Rendering(colors, nothing, nothing, samples, weights, colors))
+    edges = samples.starts / (1 + samples.starts), samples.ends / (1 + samples.ends)
+    torch.testing.assert_close(found, distortion(weights, *edges, samples))
 
 
 def test_squeezed_distance_rises_from_0_to_1():

@@ -8,8 +8,9 @@ from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.views import Views
 from rayloom.geometry.transforms import mean_pose, se3_exp
 from rayloom.kernels import use_reference
-from rayloom.methods.loom import Loom
-from rayloom.types import Batch, Progress, Rays, SceneInfo
+from rayloom.losses.high_frequency import ShallowFeatures
+from rayloom.methods.loom import PATCH_EVERY, PATCH_SIDE, Loom, LoomConfig
+from rayloom.types import Batch, Crops, Patch, Progress, Rays, SceneInfo
 
 OBJECT = SceneInfo(
     kind="object",
@@ -172,3 +173,91 @@ def test_cameras_begin_where_they_are_given_or_all_in_one_place(poses):
     expected = given if poses == "refine" else mean_pose(given).expand(4, 3, 4)
     assert method.learned_cameras() is method.cameras
     torch.testing.assert_close(method.cameras.world_from_camera(), expected)
+
+
+PATCH_REACH, PATCHES = 2, Progress(4 * PATCH_EVERY, 0.9)
+
+
+def sharp(scene: SceneInfo, **settings: object) -> Loom:
+    """A small loom whose patches have come, with a network that adds something."""
+    method = loom(scene, patch_share=0.5, patch_reach=PATCH_REACH, initial_density=5.0, **settings)
+    method.patches.features = ShallowFeatures("derivatives")
+    assert method.patches.network is not None
+    torch.nn.init.normal_(method.patches.network.head.weight, std=0.05)
+    method.before_step(PATCHES)
+    return method
+
+
+def patches_seen_by(method: Loom, count: int = 2) -> Batch:
+    """Rays of patches, which need not lie beside each other, and photos of anything."""
+    side = PATCH_SIDE + 2 * PATCH_REACH
+    shape, inner = (count, side, side), slice(PATCH_REACH, -PATCH_REACH)
+    crops = Crops(torch.rand(*shape, 3), torch.full(shape, 0.75), torch.ones(shape, dtype=torch.bool))
+    rgb, alpha = (image[:, inner, inner].flatten(0, 2) for image in (crops.rgb, crops.alpha))
+    return Batch(rays_towards_the_middle(len(rgb)), rgb, alpha, crops=crops)
+
+
+def test_patches_end_the_run_of_the_sharp_preset_alone():
+    method = sharp(OPEN).train()
+    assert method.patch() == Patch(PATCH_SIDE, PATCH_REACH)
+    method.before_step(replace(PATCHES, fraction=0.4))
+    assert method.patch() is None
+    sharpest = Loom.presets["sharp"]
+    assert isinstance(sharpest, LoomConfig)
+    assert sharpest.patch_share > 0
+    plain = loom(OPEN).train()
+    plain.before_step(PATCHES)
+    assert plain.patch() is None
+
+
+@pytest.mark.parametrize("scene", [OBJECT, OPEN], ids=["object", "unbounded"])
+def test_the_fused_step_of_patches_has_the_composed_gradients(scene):
+    method = sharp(scene, distortion=0.01, high_frequency=0.1).train()
+    batch, progress = patches_seen_by(method), PATCHES
+    # The two forms draw their random numbers in another order.
+    method.jitter = lambda rays: torch.full_like(rays.near, 0.3)
+    method.background_of = lambda rays: torch.full_like(rays.origins, 0.4)
+    terms = method.losses(method.render(batch.rays), batch, progress)
+    assert set(terms) == {"alignment", "high_frequency", "distortion"}
+    parameters = [method.field.table, *method.field.density_mlp, *method.field.color_mlp]
+    loss = torch.stack(list(terms.values())).sum()
+    composed = torch.autograd.grad(loss, parameters)
+    fused = method.field.fused()
+    assert fused is not None
+    fused.adam_step = lambda step, rule: None
+    report = method.fused_step(batch, progress, 1.0)
+    assert report is not None
+    assert float(report.loss) == pytest.approx(loss.item(), rel=1e-3)
+    for found, expected in zip(fused.gradients(), composed, strict=False):
+        # A sample at the edge of what can be seen may count in one form alone.
+        assert (found - expected).norm() < 5e-3 * expected.norm()
+
+
+def test_the_network_learns_in_the_fused_step_too():
+    method = sharp(OBJECT).train()
+    batch, progress = patches_seen_by(method), PATCHES
+    before = [parameter.detach().clone() for parameter in method.patches.parameters()]
+    assert method.fused_step(batch, progress, 1.0) is not None
+    assert all((old != new).any() for old, new in zip(before, method.patches.parameters(), strict=True))
+
+
+def test_the_sharp_picture_is_the_composed_one_with_what_neighbours_add():
+    method = sharp(OPEN).eval()
+    assert method.patches.network is not None
+    rays = rays_towards_the_middle(20 * 24).reshape(20, 24)
+    fused = method.render_image(rays)
+    with torch.no_grad(), use_reference():
+        plain = method.render(rays.reshape(480)).rgb.reshape(20, 24, 3)
+        expected = plain + method.patches.network(plain)
+    torch.testing.assert_close(fused.rgb, expected, atol=2e-3, rtol=0)
+    assert (fused.rgb - plain).abs().max() > 1e-2
+
+
+def test_there_is_no_density_where_rays_look_for_none():
+    method = loom(OBJECT, initial_density=5.0)
+    box = method.field.box
+    points = box.low + torch.rand(300, 3) * (box.high - box.low)
+    assert torch.equal(method.density(points), method.field.density(points))
+    assert (method.density(points + 2 * (box.high - box.low)) == 0).all()
+    method.grid.bits.zero_()
+    assert (method.density(points) == 0).all()

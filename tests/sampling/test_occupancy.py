@@ -30,6 +30,13 @@ def test_a_survey_finds_the_matter_and_its_share():
     assert 0.5 < share / (4 / 3 * torch.pi * 0.5**3 / 8) < 1.5
 
 
+def test_a_grid_contains_what_rays_look_at():
+    grid, points = updated(None), 2 * torch.rand(2000, 3) - 1
+    looked_at = grid.contains(points)
+    assert looked_at[points.norm(dim=-1) < 0.5 - 3**0.5 * (2 / 16)].all()
+    assert not looked_at[points.norm(dim=-1) > 0.5 + 3**0.5 * (2 / 16)].any()
+
+
 def test_an_update_finds_nothing_but_matter():
     grid = updated(4096, 60)
     share = grid.occupied_share

@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -13,9 +13,10 @@ from PIL import Image as PILImage
 from torch import Tensor, nn
 
 from rayloom.errors import InputError
+from rayloom.metrics import scores as scores_module
 from rayloom.metrics.lpips import LPIPS
-from rayloom.training import evaluate as evaluate_module
-from rayloom.training.evaluate import QUICK_VIEWS, ViewScores, evaluate
+from rayloom.metrics.warping import FLOW, REACH
+from rayloom.training.evaluate import QUICK_VIEWS, Scores, ViewScores, evaluate
 from rayloom.types import Rays, Rendering
 from tests.training.painted_plane import learned_plane, plane_scene, similarity
 from tests.training.painted_scenes import (
@@ -35,7 +36,7 @@ from tests.training.painted_scenes import (
 def no_lpips(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Tests that do not speak of LPIPS run as on a machine without its weights."""
     if "lpips" not in request.node.name:
-        monkeypatch.setattr(evaluate_module, "load_lpips", lambda backbone: None)
+        monkeypatch.setattr(scores_module, "load_lpips", lambda backbone: None)
 
 
 def test_scores_are_those_of_the_images_and_the_mean_is_that_of_the_scores():
@@ -99,11 +100,28 @@ def test_ignored_pixels_change_no_score():
     assert (seen["mean"]["psnr"] or 0) < 20
 
 
+def test_a_displaced_photo_is_told_from_a_wrong_one():
+    # The photo shows at each pixel what is painted two pixels to the right of it.
+    displaced = np.rint(255 * (painted() + np.array([2 / WIDTH, 0, 0])).clip(0, 1)).astype(np.uint8)
+    scene = make_scene(("test",), images=(displaced,))
+    result = evaluate(gradient(scene), scene)
+    mean, protocol = result["mean"], result["protocol"]
+    assert (mean["psnr_shifted"] or 0) > 45 > (mean["psnr"] or 100) + 15
+    assert mean["e_warp"] is not None
+    assert mean["gradient_ratio"] == pytest.approx(1, abs=0.1)
+    assert protocol["psnr_shifted"] == REACH
+    assert protocol["e_warp"] == FLOW
+    quick = evaluate(gradient(scene), scene, quick=True)["mean"]
+    assert quick["psnr"] == mean["psnr"]
+    assert quick["psnr_shifted"] is quick["e_warp"] is quick["gradient_ratio"] is None
+
+
 def test_a_view_that_is_ignored_whole_has_no_scores_and_no_part_in_the_mean():
     everything = np.ones((HEIGHT, WIDTH), dtype=np.bool_)
     scene = make_scene(("test", "test"), images=(photo(), photo(0.3)), ignore=(None, everything))
     result = evaluate(gradient(scene), scene, rounded_to_8_bit=True)
-    assert result["views"][1]["psnr"] is None
+    view = result["views"][1]
+    assert all(view[name] is None for name in get_type_hints(Scores))
     assert result["mean"]["psnr"] == 100
 
 
@@ -117,7 +135,7 @@ def test_the_result_is_json_and_the_folder_holds_it_with_one_picture_per_view(tm
     assert (written["protocol"]["aligned"], written["protocol"]["pose_refinement_steps"]) == (False, 0)
     assert written["scales"] == {"1": written["mean"]}
     assert all("scale" not in view for view in written["views"])
-    assert list(written["mean"]) == ["psnr", "ssim", "lpips_alex", "lpips_vgg"]
+    assert list(written["mean"]) == list(get_type_hints(Scores))
     assert [view["name"] for view in written["views"]] == ["images/0001.jpg", "images/0002.jpg"]
     names = sorted(path.name for path in (tmp_path / "eval").iterdir())
     assert names == ["eval.json", "view_000_0001.png", "view_001_0002.png"]
@@ -177,6 +195,7 @@ def test_a_quick_evaluation_takes_a_few_views_and_says_so(available: int, scored
     protocol = evaluate(gradient(scene), scene, quick=True)["protocol"]
     assert (protocol["num_views"], protocol["num_views_in_split"]) == (scored, available)
     assert protocol["lpips_alex"] is None
+    assert protocol["e_warp"] is None
 
 
 def test_every_module_is_in_its_own_mode_again_also_after_a_failure():
@@ -220,7 +239,7 @@ def test_learned_cameras_of_training_photos_are_not_refined():
 
 
 def test_absent_weights_leave_lpips_empty(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(evaluate_module, "load_lpips", lambda backbone: None)
+    monkeypatch.setattr(scores_module, "load_lpips", lambda backbone: None)
     scene = make_scene(("test",))
     result = evaluate(gradient(scene), scene)
     assert result["views"][0]["lpips_vgg"] is None
@@ -251,7 +270,7 @@ def test_lpips_is_measured_on_pictures_large_enough_for_its_backbone(
     monkeypatch: pytest.MonkeyPatch,
 ):
     sides = {"alex": HEIGHT + 1, "vgg": HEIGHT}
-    monkeypatch.setattr(evaluate_module, "load_lpips", lambda backbone: StandIn(sides[backbone]))
+    monkeypatch.setattr(scores_module, "load_lpips", lambda backbone: StandIn(sides[backbone]))
     scene = make_scene(("test",))
     result = evaluate(gradient(scene, error=0.1), scene, rounded_to_8_bit=True)
     assert result["mean"]["lpips_alex"] is None

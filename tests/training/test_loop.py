@@ -27,14 +27,14 @@ class OneColor(Method[MethodConfig]):
 
     def __init__(self, config: MethodConfig, scene: SceneInfo) -> None:
         super().__init__(config, scene)
-        self.color = nn.Parameter(torch.zeros(3))
+        self.painted = nn.Parameter(torch.zeros(3))
         self.calls: list[tuple[str, Progress]] = []
         self.grow_at = -1
 
     def render(self, rays: Rays) -> Rendering:
         n = rays.near.shape[0]
         return Rendering(
-            rgb=self.color.expand(n, 3),
+            rgb=self.painted.expand(n, 3),
             opacity=torch.ones(n),
             depth=rays.near,
             intervals=Intervals(torch.stack([rays.near, rays.far], dim=-1)),
@@ -71,7 +71,7 @@ def test_hooks_run_in_order_and_the_fraction_follows_the_steps() -> None:
 def test_the_sum_of_the_losses_falls() -> None:
     method = one_color()
     train(method, BallBatches(OBJECT), TrainConfig(steps=60))
-    assert method.color[0] > 0.5
+    assert method.painted[0] > 0.5
 
 
 def test_seconds_end_training_and_drive_the_fraction() -> None:
@@ -95,7 +95,7 @@ def test_the_outcome_counts_rays_and_samples_and_the_last_record_is_complete() -
 
 def test_a_loss_that_is_no_number_ends_training_with_its_steps() -> None:
     method = one_color()
-    method.color.data[:] = math.nan
+    method.painted.data[:] = math.nan
     with pytest.raises(InputError, match="steps 0 to 2: the loss became nan"):
         train(method, BallBatches(OBJECT), TrainConfig(steps=3))
 
@@ -111,7 +111,7 @@ def test_ctrl_c_ends_training_after_the_step_and_keeps_what_was_learnt() -> None
     outcome = train(method, Impatient(OBJECT), TrainConfig(steps=1000))
     assert outcome.interrupted
     assert outcome.steps == 1
-    assert method.color[0] > 0
+    assert method.painted[0] > 0
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -148,7 +148,7 @@ def test_replaced_parameters_get_a_new_optimizer(monkeypatch: pytest.MonkeyPatch
 
 def test_a_loss_that_is_no_number_ends_training_also_where_gradients_are_clipped() -> None:
     method = one_color(clip_norm=1.0)
-    method.color.data[:] = math.nan
+    method.painted.data[:] = math.nan
     with pytest.raises(InputError, match="steps 0 to 2: the loss became nan"):
         train(method, BallBatches(OBJECT), TrainConfig(steps=3))
 

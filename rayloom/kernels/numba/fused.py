@@ -52,9 +52,9 @@ class FusedField:
     ) -> None:
         codes = torch.zeros(0, 0) if codes is None else codes
         self.layout, self.contracted, self.thinness = layout, contracted, thinness
-        self.table = _view(table)
-        self.weights = [_view(weight) for weight in (*density_weights, *color_weights)]
-        self.codes = _view(codes)
+        self.table = view(table)
+        self.weights = [view(weight) for weight in (*density_weights, *color_weights)]
+        self.codes = view(codes)
         shapes = [(weight.shape[0], weight.shape[1]) for weight in self.weights]
         self.num_density = len(density_weights)
         self.density = new_network(shapes[: self.num_density])
@@ -81,15 +81,15 @@ class FusedField:
 
         With `ray_gradients` the report holds those of the rays, as far as they come by way of places.
         """
-        arrays, known = _ray_arrays(rays, background, space.step, jitter)
+        arrays, known = ray_arrays(rays, background, space.step, jitter)
         share = 1 / max(rgb.numel(), 1)
-        target = Target(_view(rgb), f32(delta), f32(share), f32(3 * share * distortion))
+        target = Target(view(rgb), f32(delta), f32(share), f32(3 * share * distortion))
         self.grads.sums[:] = 0
-        cells, rule, path = _space_arrays(space)
+        cells, rule, path = space_arrays(space)
         blocks = min(-(-len(arrays.first) // BLOCK_RAYS), len(self.grads.sums))
         moved = np.zeros((len(arrays.first) if ray_gradients else 0, 6), np.float32)
         grads = self.grads._replace(rays=moved)
-        run(train_rays, blocks, arrays, target, cells, rule, path, self._field(), grads)
+        run(train_rays, blocks, arrays, target, cells, rule, path, self.field(), grads)
         error, distorted, seen, asked = grads.sums.sum(0)
         return Report(
             float(error + distorted), float(error), int(seen), int(asked), int((~known).sum()),
@@ -132,21 +132,21 @@ class FusedField:
         self, rays: Rays, background: Float[Tensor, "rays 3"], space: Space, jitter: Float[Tensor, " rays"]
     ) -> tuple[Float[Tensor, "rays 3"], Float[Tensor, " rays"], Float[Tensor, " rays"]]:
         """Colour over the background, opacity, and expected distance, 0 where nothing was met."""
-        arrays, _ = _ray_arrays(rays, background, space.step, jitter)
+        arrays, _ = ray_arrays(rays, background, space.step, jitter)
         out = np.zeros((len(arrays.first), 5), np.float32)
-        cells, rule, path = _space_arrays(space)
-        run(render_rays, -(-len(out) // BLOCK_RAYS), arrays, cells, rule, path, self._field(), out)
+        cells, rule, path = space_arrays(space)
+        run(render_rays, -(-len(out) // BLOCK_RAYS), arrays, cells, rule, path, self.field(), out)
         result = torch.from_numpy(out)
         return result[:, :3], result[:, 3], result[:, 4]
 
     def density_at(self, points: Float[Tensor, "n 3"], space: Space) -> Float[Tensor, " n"]:
         """Density at world points."""
         out = np.empty(len(points), np.float32)
-        cells, _, path = _space_arrays(space)
-        run(density_at, -(-len(out) // BLOCK_POINTS), _view(points), cells, path, self._field(), out)
+        cells, _, path = space_arrays(space)
+        run(density_at, -(-len(out) // BLOCK_POINTS), view(points), cells, path, self.field(), out)
         return torch.from_numpy(out)
 
-    def _field(self) -> Field:
+    def field(self) -> Field:
         """The parameters as they are now."""
         fill_network(self.density, self.weights[: self.num_density])
         fill_network(self.color, self.weights[self.num_density :])
@@ -190,22 +190,23 @@ def _new_gradients(threads: int, fused: FusedField) -> Gradients:
     )
 
 
-def _ray_arrays(
-    rays: Rays, background: Tensor, step: StepRule, jitter: Tensor
+def ray_arrays(
+    rays: Rays, background: Float[Tensor, "rays 3"], step: StepRule, jitter: Float[Tensor, " rays"]
 ) -> tuple[RayArrays, np.ndarray]:
     """The rays as kernels take them, and which of them are numbers; the others get no steps."""
     known = (rays.origins + rays.directions + rays.view_directions).sum(-1).isfinite().numpy()
     first, count = lattice(rays.near, rays.far, step, jitter)
     code = rays.camera_index.long().contiguous().numpy()
-    origins, directions, views = (_view(t) for t in (rays.origins, rays.directions, rays.view_directions))
-    return RayArrays(origins, directions, views, first, count * known, code, _view(background)), known
+    origins, directions, views = (view(t) for t in (rays.origins, rays.directions, rays.view_directions))
+    return RayArrays(origins, directions, views, first, count * known, code, view(background)), known
 
 
-def _space_arrays(space: Space) -> tuple[Cells, Rule, Path]:
+def space_arrays(space: Space) -> tuple[Cells, Rule, Path]:
+    """What may be met, how rays step, and where they end, as kernels take them."""
     return cells_of(space.occupancy), rule_of(space.step), Path(space.limit, f32(space.stop))
 
 
-def _view(tensor: Tensor) -> np.ndarray:
+def view(tensor: Float[Tensor, "*shape"]) -> np.ndarray:
     """The tensor's own memory as float32 on the CPU, C order."""
     assert tensor.dtype == torch.float32, "the fused kernels compute in float32"
     return tensor.detach().contiguous().numpy()

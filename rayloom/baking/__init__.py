@@ -1,0 +1,1 @@
+"""Baking: a trained field as voxels that a browser can show."""

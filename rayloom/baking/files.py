@@ -1,0 +1,122 @@
+"""Baked scenes as files: one web page that holds everything."""
+
+import dataclasses
+import html
+import json
+import re
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+import torch
+
+from rayloom import __version__
+from rayloom.baking.bake import Voxels, step_rule
+from rayloom.baking.baked import STOP, BakedScene, Origin
+from rayloom.baking.blocks import atlas_of
+from rayloom.baking.letters import bytes_from_letters, letters_from_bytes
+from rayloom.baking.payload import packed, unpacked
+from rayloom.baking.shading import Shading
+from rayloom.errors import InputError
+from rayloom.files import whole_file
+from rayloom.kernels import StepRule
+from rayloom.kernels.voxels import DensityScale, VoxelSpace
+
+FORMAT = "rayloom baked scene, version 1"
+_SCENE = re.compile(r'<script id="scene" type="application/json">(.*?)</script>', re.DOTALL)
+_VOXELS = re.compile(r'<script id="voxels" type="text/plain">(.*?)</script>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a page says about its voxels."""
+
+    format: str
+    version: str
+    """Of rayloom."""
+    title: str
+    space: VoxelSpace
+    scale: DensityScale
+    step: StepRule
+    stop: float
+    basis: list[list[list[float]]]
+    feature_low: list[float]
+    feature_span: list[float]
+    num_bytes: int
+    """Of the voxels, deflated."""
+    origin: Origin
+
+
+def page(voxels: Voxels, origin: Origin, title: str) -> str:
+    """A web page that shows a baked scene and asks nobody for anything."""
+    shading, data = voxels.shading, packed(voxels.blocks, voxels.values)
+    header = Header(
+        format=FORMAT,
+        version=__version__,
+        title=title,
+        space=voxels.space,
+        scale=voxels.scale,
+        step=step_rule(voxels.space),
+        stop=STOP,
+        basis=shading.basis.tolist(),
+        feature_low=shading.low.tolist(),
+        feature_span=shading.span.tolist(),
+        num_bytes=len(data),
+        origin=origin,
+    )
+    # In a script of a page, "</" could end it.
+    scene = json.dumps(dataclasses.asdict(header)).replace("</", "<\\/")
+    parts = {
+        "TITLE": html.escape(title),
+        "SCENE": scene,
+        "VOXELS": letters_from_bytes(data),
+        "VIEWER": _resource("viewer.js").replace("</script", "<\\/script"),
+    }
+    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _resource("page.html"))
+
+
+def write_page(text: str, path: Path) -> None:
+    """Write a page; raises InputError where that cannot be."""
+    with whole_file(path) as part:
+        part.write_bytes(page_bytes(text))
+
+
+def page_bytes(text: str) -> bytes:
+    """A page as it is written: in UTF-16, in which the letters of its voxels are short."""
+    return text.encode("utf-16")
+
+
+def read_page(path: Path) -> BakedScene:
+    """The scene in a page. Raises InputError for a file that is not one, is of another version or damaged."""
+    try:
+        text = path.read_bytes().decode("utf-16")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error}); expected a page of `rayloom export`") from error
+    scene, voxels = _SCENE.search(text), _VOXELS.search(text)
+    if scene is None or voxels is None:
+        raise InputError(path, "holds no baked scene; expected a page of `rayloom export`")
+    header = _header(scene[1], path)
+    try:
+        data = bytes_from_letters(voxels[1], header.num_bytes)
+    except ValueError as error:
+        raise InputError(path, f"the voxels cannot be read ({error}); expected a whole file") from error
+    blocks, values = unpacked(data, header.space.blocks, path)
+    shading = Shading(*map(torch.tensor, (header.basis, header.feature_low, header.feature_span)))
+    atlas = atlas_of(blocks, values, header.space, header.scale)
+    return BakedScene(atlas, shading, header.step, header.stop, header.origin)
+
+
+def _header(text: str, path: Path) -> Header:
+    try:
+        values = json.loads(text)
+        said = values.get("format") if isinstance(values, dict) else None
+        if said != FORMAT:
+            raise InputError(path, f"is of the format {said!r}; expected {FORMAT!r}")
+        return msgspec.convert(values, Header)
+    except (json.JSONDecodeError, msgspec.ValidationError) as error:
+        raise InputError(path, f"the scene's description is damaged ({error})") from error
+
+
+def _resource(name: str) -> str:
+    return resources.files("rayloom.baking").joinpath("page", name).read_text(encoding="utf-8")

@@ -1,0 +1,106 @@
+"""How finely a scene is baked: as finely as the size of its page allows."""
+
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rayloom.baking.bake import Tell, bake
+from rayloom.baking.baked import Origin
+from rayloom.baking.files import page, page_bytes
+from rayloom.baking.stages import Stages
+from rayloom.cameras.camera import Cameras
+from rayloom.cameras.paths import focus_point, vertical_fov
+from rayloom.data.batches import scene_cameras
+from rayloom.data.scene import DataConfig, Scene
+from rayloom.errors import InputError
+from rayloom.method import Method
+from rayloom.scene_info import SceneKind
+
+PILOT = 128
+"""Voxels across the first, quick bake, from whose size the next one's resolution follows."""
+FINEST: dict[SceneKind, int] = {"object": 512, "unbounded": 1024, "forward-facing": 1024}
+"""Voxels beyond which nothing is gained: as fine as the default field itself."""
+COARSEST = 16
+"""Voxels below which nothing can be made out."""
+MARGIN = 0.96
+"""How much smaller than predicted a page is planned."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page and how it came about."""
+
+    text: str
+    resolution: int
+    megabytes: float
+
+
+def bake_page(
+    method: Method[Any],
+    scene: Scene,
+    data_config: DataConfig,
+    *,
+    name: str,
+    title: str,
+    max_mb: float,
+    resolution: int | None,
+    parts: Path,
+    settings: Mapping[str, object],
+    tell: Tell,
+) -> Page:
+    """The page of a trained method, at the given resolution or at the finest one that fits.
+
+    What is done is kept in the folder `parts`, with the settings that it holds for, until a page is made.
+    Raises InputError where the page cannot be as small as `max_mb`, and as `bake` does.
+    """
+    if method.learned_cameras() is not None:
+        raise InputError(name, "learned its cameras; expected a run with --poses given")
+    cameras = scene_cameras(scene)[torch.tensor(scene.indices("train"))]
+    origin = _origin(name, scene, data_config, cameras)
+    wanted = resolution or PILOT
+    while True:
+        stages = Stages(parts / str(wanted), settings)
+        text = page(bake(method, cameras, wanted, stages, tell), origin, title)
+        made = Page(text, wanted, len(page_bytes(text)) / 1e6)
+        finer = wanted if resolution is not None else _next_resolution(made, max_mb, scene.info.kind)
+        if finer == wanted and made.megabytes <= max_mb:
+            shutil.rmtree(parts, ignore_errors=True)
+            return made
+        if finer == wanted:
+            found = f"the page has {made.megabytes:.2g} MB at --resolution {wanted}"
+            raise InputError("--max-mb", f"{found}; expected at most {max_mb:g}")
+        wanted = finer
+
+
+def _next_resolution(made: Page, max_mb: float, kind: SceneKind) -> int:
+    """The resolution to bake at after a page, or that page's own if it can stay."""
+    # Surfaces have as many voxels as the square of the resolution.
+    planned = int(made.resolution * math.sqrt(MARGIN * max_mb / made.megabytes))
+    if made.resolution == PILOT:
+        planned = min(planned, FINEST[kind])
+    elif made.megabytes <= max_mb:
+        return made.resolution
+    else:
+        planned = min(planned, made.resolution - 1)
+    if planned < COARSEST:
+        raise InputError("--max-mb", f"is {max_mb:g}; the page alone takes more at any resolution")
+    return planned
+
+
+def _origin(name: str, scene: Scene, data_config: DataConfig, cameras: Cameras) -> Origin:
+    """What the page says about the scene; it begins where the first photo was taken."""
+    x, y, z = focus_point(cameras).tolist()
+    return Origin(
+        method=name,
+        data_config=data_config,
+        scene=scene.info,
+        raw_from_world=tuple(map(tuple, scene.raw_from_world.tolist())),
+        first_view=tuple(map(tuple, cameras.world_from_camera[0].tolist())),
+        focus=(x, y, z),
+        fov_rad=vertical_fov(cameras),
+    )

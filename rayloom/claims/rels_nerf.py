@@ -1,0 +1,263 @@
+"""What ReLS-NeRF is claimed to show, on pictures of some 400 pixels.
+
+The field's own colours are the baseline: the same geometry, shown by as many rays as there are pixels. Speeds
+are taken in one process, the least of several times, on whole pictures from rays to colours; "composed" are
+those of both systems put together from torch and single kernels, as in the paper, and "fastest" those of both
+in the way in which this package shows pictures. What claims share is trained once for each seed, so that most
+of the time is told beside the first of them. Claims on captures look for them in the folder that RAYLOOM_DATA
+names.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+from rayloom.claims.decoded_runs import Place, colors, decoded, reconstructed, run, scene, small_run
+from rayloom.claims.records import Claim, Measurement
+
+if TYPE_CHECKING:
+    from rayloom.methods.rels_nerf import ReLSNeRF
+    from rayloom.types import Rays
+
+NUM_TIMES = 7
+PLACES: tuple[Place, ...] = ("still life", "chair", "fox")
+SIZES = ("r32-small", "r32", "r32-large")
+# After 60 % of a run the rates have fallen as far as these do by the end of one that stops there.
+UNTIL_B = {"shares": (1 / 6, 5 / 6), "lr_hold": 0.583, "lr_final": 2e-3}
+
+
+@contextmanager
+def _composed(method: "ReLSNeRF") -> Iterator[None]:
+    """Within this context the fused kernels are not there."""
+    fused = method.field.fused
+    method.field.fused = lambda: None
+    try:
+        yield
+    finally:
+        method.field.fused = fused
+
+
+def _seconds(*works: Callable[[], object], repeats: int = NUM_TIMES) -> list[float]:
+    """The least time of each work, taken in turns after one round to warm up."""
+    import torch
+
+    times: list[list[float]] = [[] for _ in works]
+    with torch.inference_mode():
+        for _ in range(repeats + 1):
+            for work, found in zip(works, times, strict=True):
+                start = time.perf_counter()
+                work()
+                found.append(time.perf_counter() - start)
+    return [min(found[1:]) for found in times]
+
+
+def _rays(place: Place, seed: int) -> "Rays":
+    """Those of the first held-out photo."""
+    from rayloom.data.batches import scene_cameras
+
+    photos = scene(place, seed)
+    return scene_cameras(photos).image_rays(photos.indices("test")[0])
+
+
+def _speed(place: Place, autoencoder: str, seed: int, way: str) -> Measurement:
+    """Time of a picture of colours over that of a decoded one; the baseline is the former in seconds."""
+    method, rays = run(place, autoencoder, seed), _rays(place, seed)
+    works = (lambda: method.color_image(rays), lambda: method.render_image(rays))
+    if way == "composed":
+        with _composed(method):
+            slow, quick = _seconds(*works, repeats=2)
+    else:
+        slow, quick = _seconds(*works)
+    return Measurement(measured=slow / quick, baseline=slow)
+
+
+def _share_of_terms(seed: int) -> Measurement:
+    """Largest part of the time of a decoded picture that is neither rays nor decoder; the median."""
+    method, rays, missing = run("chair", "r32", seed), _rays("chair", seed), []
+    for _ in range(NUM_TIMES):
+        start = time.perf_counter()
+        method.render_image(rays)
+        total = time.perf_counter() - start
+        missing.append(1 - (method.cost.rays + method.cost.decoder) / total)
+    return Measurement(measured=sorted(missing)[NUM_TIMES // 2])
+
+
+def _fewer_rays(seed: int) -> Measurement:
+    """Pixels over rays of latents, over s²: 1 where it is exact; the smallest of all sizes."""
+    from rayloom.cameras.latent_grid import latent_rays
+    from rayloom.fields.autoencoders import R32_SIZES
+
+    rays = _rays("chair", seed)
+    shares = [
+        rays.shape.numel() / latent_rays(rays, size.scale).shape.numel() / size.scale**2
+        for size in R32_SIZES.values()
+    ]
+    return Measurement(measured=min(shares))
+
+
+def _over(name: str, seed: int) -> Measurement:
+    """Time of a picture of another method, from a hundredth of its pixels, over that of a decoded one."""
+    import torch
+
+    from rayloom import methods
+
+    rays = _rays("chair", seed)
+    other_class = methods.load(name)
+    torch.manual_seed(seed)
+    other = other_class(other_class.presets["default"], scene("chair", seed).info).eval()
+    part = rays.map(lambda tensor: tensor[::10, ::10])
+    method = run("chair", "r32", seed)
+    theirs, ours = _seconds(lambda: other.render_image(part), lambda: method.render_image(rays), repeats=2)
+    whole = theirs * rays.shape.numel() / part.shape.numel()
+    return Measurement(measured=whole / ours, baseline=whole)
+
+
+def _gain(place: Place, autoencoder: str, seed: int, score: str) -> Measurement:
+    """Score of decoded pictures less that of the field's own colours, which is the baseline."""
+    method, photos = run(place, autoencoder, seed), scene(place, seed)
+    own = getattr(colors(method, photos), score)
+    return Measurement(measured=getattr(decoded(method, photos), score) - own, baseline=own)
+
+
+def _price_of_rendering_latents(seed: int) -> Measurement:
+    """PSNR of the autoencoder on photos, the baseline, less that of decoded pictures, both after B."""
+    method, photos = run("chair", "r32", seed, **UNTIL_B), scene("chair", seed)
+    own = reconstructed(method, photos).psnr
+    return Measurement(measured=own - decoded(method, photos).psnr, baseline=own)
+
+
+def _psnr(seed: int, autoencoder: str = "r32", **settings: Any) -> float:  # noqa: ANN401
+    """Of decoded pictures of the chair, new views."""
+    return decoded(run("chair", autoencoder, seed, **settings), scene("chair", seed)).psnr
+
+
+def _gain_over(seed: int, **settings: Any) -> Measurement:  # noqa: ANN401
+    """PSNR less that of a run with other settings, the baseline."""
+    other = _psnr(seed, **settings)
+    return Measurement(measured=_psnr(seed) - other, baseline=other)
+
+
+def _worth_of_poses_between(seed: int) -> Measurement:
+    """PSNR lost without them over 0.3 dB, or growth in dB of the gap to training photos, the larger."""
+    photos, new, new_only = scene("chair", seed), _psnr(seed), _psnr(seed, gamma=1.0)
+    old = decoded(run("chair", "r32", seed), photos, "train").psnr
+    old_only = decoded(run("chair", "r32", seed, gamma=1.0), photos, "train").psnr
+    wider = (old_only - new_only) - (old - new)
+    return Measurement(measured=max((new - new_only) / 0.3, wider), baseline=new)
+
+
+def _slope_of_density(seed: int) -> Measurement:
+    """Largest derivative of the latents' error by what density is made of; baseline: weights attached."""
+
+    def slope(*, detached: bool) -> float:
+        import torch
+
+        method = small_run(seed, detach_weights=True)
+        config = method.config
+        method.config = replace(config, detach_weights=detached)
+        parts = [method.field.table, *method.field.density_mlp]
+        try:
+            with _composed(method), torch.enable_grad():
+                method.train().phase = "joint"
+                assert method.pictures is not None, "it was trained"
+                loss = method.pictures.latents(method.render_latents, method.latents)
+                grads = torch.autograd.grad(loss, parts, allow_unused=True)
+        finally:
+            method.eval().config = config
+        return max(0.0 if grad is None else float(grad.abs().max()) for grad in grads)
+
+    return Measurement(measured=slope(detached=True), baseline=slope(detached=False))
+
+
+def _depth_error(seed: int) -> Measurement:
+    """Mean error of depth on new views over that with weights attached, the baseline, world units."""
+    from rayloom.claims.orbits import depth_error
+
+    photos = scene("still life", seed, size=100)
+    detached, attached = (
+        depth_error(small_run(seed, detach_weights=flag), photos, seed) for flag in (True, False)
+    )
+    return Measurement(measured=detached / attached, baseline=attached)
+
+
+def _growth_with_size(what: Literal["psnr", "seconds"], seed: int) -> Measurement:
+    """The least growth from one size of `r32` to the next: of PSNR in dB, or by which factor of time."""
+    if what == "psnr":
+        values = [_psnr(seed, name) for name in SIZES]
+        return Measurement(measured=min(after - before for before, after in pairwise(values)))
+    rays, methods = _rays("chair", seed), [run("chair", name, seed) for name in SIZES]
+    times = _seconds(*(lambda method=method: method.render_image(rays) for method in methods))
+    return Measurement(measured=min(after / before for before, after in pairwise(times)))
+
+
+def _claims_of_speed() -> tuple[Claim, ...]:
+    least = {"r32": 3.0, "r32-small": 13.0}
+    return (
+        Claim("fewer-rays", "Pixels over rays of latents, in units of s²; the smallest of three sizes.",
+              1.0, "higher", _fewer_rays),
+        *(Claim(f"{way}-speed-{name}-{place.replace(' ', '-')}",
+                f"Speed of decoded pictures over colours, {name}, {place}, both {way}.", most, "higher",
+                lambda seed, place=place, name=name, way=way: _speed(place, name, seed, way))
+          for name, most in least.items() for place in PLACES for way in ("composed", "fastest")),
+        Claim("two-terms", "Share of a decoded picture's time that is neither rays nor decoder, chair.",
+              0.15, "lower", _share_of_terms),
+        *(Claim(f"speed-over-{name}", f"Speed of decoded pictures over those of {name}, chair.",
+                3.0, "higher", lambda seed, name=name: _over(name, seed))
+          for name in ("nerf", "mip-nerf-360")),
+    )  # fmt: skip
+
+
+def _claims_of_quality() -> tuple[Claim, ...]:
+    return (
+        *(Claim(f"{score}-{name}-{place.replace(' ', '-')}",
+                f"{score.upper()} of decoded pictures less that of colours, {name}, {place}.",
+                0.0 if name == "r32" or score == "lpips" else -1.0, "higher" if score == "psnr" else "lower",
+                lambda seed, place=place, name=name, score=score: _gain(place, name, seed, score),
+                unit="dB" if score == "psnr" else "")
+          for name, scores in (("r32", ("psnr", "lpips")), ("r32-small", ("psnr",)))
+          for place in PLACES for score in scores),
+        Claim("larger-is-better", "Least growth of PSNR from one of three sizes to the next, chair.",
+              0.0, "higher", lambda seed: _growth_with_size("psnr", seed), unit="dB"),
+        Claim("larger-is-slower", "Least growth of time from one of three sizes to the next, chair.",
+              1.0, "higher", lambda seed: _growth_with_size("seconds", seed)),
+    )  # fmt: skip
+
+
+def _claims_of_phases() -> tuple[Claim, ...]:
+    return (
+        Claim("price-of-rendering-latents", "PSNR of photos once autoencoded less decoded, after B, chair.",
+              2.0, "higher", _price_of_rendering_latents, unit="dB"),
+        Claim("gain-of-c", "PSNR of decoded pictures after C less that after B, chair.",
+              1.5, "higher", lambda seed: _gain_over(seed, **UNTIL_B), unit="dB"),
+        Claim("worth-of-poses-between", "PSNR lost without them over 0.3 dB, or a wider gap to old views.",
+              1.0, "higher", _worth_of_poses_between),
+        Claim("gain-of-tuning", "PSNR with latents that learn in C less that with latents at rest, chair.",
+              0.0, "higher", lambda seed: _gain_over(seed, tune_latents=False), unit="dB"),
+        Claim("no-slope-of-density", "Largest slope of the latents' error by density; baseline: attached.",
+              0.0, "lower", _slope_of_density),
+        Claim("depth-stays", "Error of depth over that with weights attached, still life, 100 pixels.",
+              1.0, "lower", _depth_error),
+    )  # fmt: skip
+
+
+def _claims_of_consistency() -> tuple[Claim, ...]:
+    from rayloom.claims import orbits
+
+    return (
+        Claim("truth-is-more-consistent", "RCC of the true orbit less that of colours, the baseline.",
+              0.0, "higher", orbits.truth_over_colors, unit="dB"),
+        Claim("decoding-flickers", "RCC of the orbit in colours less that of the decoded one, the baseline.",
+              0.0, "higher", orbits.colors_over_decoded, unit="dB"),
+        Claim("noise-lowers-rcc", "RCC of colours less that with noise of deviation 0.02, the baseline.",
+              0.1, "higher", orbits.cost_of_noise, unit="dB"),
+        Claim("exposure-leaves-rcc", "Change of RCC when all frames are brighter by 0.1.",
+              0.05, "lower", orbits.change_by_exposure, unit="dB"),
+        Claim("rcc-keeps", "Share of the orbit's pixels that RCC compares; baseline: the truth.",
+              0.1, "higher", orbits.kept),
+    )  # fmt: skip
+
+
+CLAIMS = (*_claims_of_speed(), *_claims_of_quality(), *_claims_of_phases(), *_claims_of_consistency())
