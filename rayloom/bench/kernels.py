@@ -2,7 +2,7 @@
 
 import torch
 
-from rayloom.bench import field_problems, ray_problems
+from rayloom.bench import field_problems, ray_problems, voxel_problems
 from rayloom.bench.limits import limit_rows, measure_limits
 from rayloom.bench.problem import Problem
 from rayloom.bench.rows import Report, Row
@@ -24,6 +24,7 @@ PROBLEMS = (
     ray_problems.segment_sum_forward,
     ray_problems.segment_sum_backward,
     ray_problems.composite_packed_forward,
+    voxel_problems.trace_voxels_forward,
 )
 
 

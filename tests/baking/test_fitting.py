@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rayloom.baking import fitting
+from rayloom.baking.files import page_bytes
 from rayloom.baking.fitting import Page, bake_page
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.scene import DataConfig, Scene
@@ -60,7 +61,7 @@ def test_a_larger_page_is_finer_and_none_is_too_large(
     assert sizes[0].resolution < sizes[1].resolution
     for limit, size in zip((0.15, 0.5), sizes, strict=True):
         assert 0.4 * limit < size.megabytes <= limit
-        assert len(size.text.encode()) / 1e6 == pytest.approx(size.megabytes)
+        assert len(page_bytes(size.text)) / 1e6 == pytest.approx(size.megabytes)
     assert not (tmp_path / "parts").exists()
 
 

@@ -98,9 +98,9 @@ def test_a_method_may_be_written_with_underscores(
     [
         ("nerf/fales", "did you mean 'nerf/false'? expected one of nerf/true, nerf/false, nerf/broken"),
         ("nerf/", "did you mean 'nerf/true'? expected one of nerf/true, "),
-        ("mip-nerf/twice", "did you mean 'nerf/twice'? expected one of barf, "),
-        ("nefr", "did you mean 'nerf'? expected one of barf, "),
-        ("fog", "no such method or claim; expected one of barf, "),
+        ("mip-nerf/twice", "did you mean 'nerf/twice'? expected one of alignerf, barf, "),
+        ("nefr", "did you mean 'nerf'? expected one of alignerf, barf, "),
+        ("fog", "no such method or claim; expected one of alignerf, barf, "),
         ("some/FILE.py", "some/FILE.py: is a file, which has no claims; expected METHOD or METHOD/CLAIM"),
     ],
 )
