@@ -112,14 +112,21 @@ class RadianceMLP(nn.Module, Generic[Place]):
         self, places: Place, directions: Float[Tensor, "*batch 3"], density_noise: float = 0.0
     ) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n 3"]]:
         """Density and colour at n places a ray; noise of that deviation is added to the raw density."""
+        density, _, rgb = self.with_activations(places, directions, density_noise)
+        return density, rgb
+
+    def with_activations(
+        self, places: Place, directions: Float[Tensor, "*batch 3"], density_noise: float = 0.0
+    ) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n c"], Float[Tensor, "*batch n 3"]]:
+        """As `forward`, with the output of the colour layer, on which alone colour depends."""
         h = self.trunk(self.position(places))
         raw = self.raw_density(h)
         if density_noise > 0:
             raw = raw + density_noise * torch.randn_like(raw)
         view = self.direction(directions)[..., None, :].expand(*raw.shape, -1)
-        color = self.color_layer(torch.cat([self.bottleneck(h), view], dim=-1)).relu()
-        rgb = self.color_head(color).sigmoid() * (1 + 2 * self.color_padding) - self.color_padding
-        return activate_density(raw, self.activation), rgb
+        activations = self.color_layer(torch.cat([self.bottleneck(h), view], dim=-1)).relu()
+        rgb = self.color_head(activations).sigmoid() * (1 + 2 * self.color_padding) - self.color_padding
+        return activate_density(raw, self.activation), activations, rgb
 
 
 class DensityMLP(nn.Module, Generic[Place]):

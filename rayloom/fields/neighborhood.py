@@ -11,8 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rayloom.fields.mlp import Place, RadianceMLP, activate_density
-
 
 class NeighborhoodCNN(nn.Module):
     """3 x 3 convolutions with ReLUs, and a linear layer to a residual of colours.
@@ -65,21 +63,6 @@ class NeighborhoodCNN(nn.Module):
                 inner = self(seen)[top - first_row :, left - first_column :]
                 residual[top:bottom, left:right] = inner[: bottom - top, : right - left]
         return residual
-
-
-def features_and_colors(
-    network: RadianceMLP[Place], places: Place, directions: Float[Tensor, "*batch 3"]
-) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n c"], Float[Tensor, "*batch n 3"]]:
-    """Density, the activations of the colour layer, and colour at n places a ray.
-
-    Colours depend on these activations alone, and they on the direction.
-    """
-    h = network.trunk(network.position(places))
-    raw, stretch = network.raw_density(h), 1 + 2 * network.color_padding
-    view = network.direction(directions)[..., None, :].expand(*raw.shape, -1)
-    features = network.color_layer(torch.cat([network.bottleneck(h), view], dim=-1)).relu()
-    rgb = network.color_head(features).sigmoid() * stretch - network.color_padding
-    return activate_density(raw, network.activation), features, rgb
 
 
 def idle(*modules: nn.Module) -> Float[Tensor, ""]:

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -32,11 +32,20 @@ def cpu_quota(root: Path, membership: Path) -> float:
     return min(quota, _ratio(_read(v1 / "cpu.cfs_quota_us").strip(), _read(v1 / "cpu.cfs_period_us").strip()))
 
 
+def torch_on_one_thread() -> AbstractContextManager[None]:
+    """A context within which torch leaves the other cores to the kernels' threads."""
+    return _torch_threads(1)
+
+
+def torch_on_all_threads() -> AbstractContextManager[None]:
+    """A context within which torch may use all cores, for work of its own between kernels."""
+    return _torch_threads(num_threads())
+
+
 @contextmanager
-def torch_on_one_thread() -> Iterator[None]:
-    """Within this context torch leaves the other cores to the kernels' threads."""
+def _torch_threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -4,8 +4,8 @@ The phases of ReLS-NeRF (Aumentado-Armstrong et al. 2023, arXiv:2310.17880) ask 
 for that of rendered latents, and for that of what a decoder makes of them, in this order.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from rayloom.data.views import Views
 from rayloom.data.windows import LatentPixels, PhotoWindows, Windows
 from rayloom.fields.autoencoders import R32, Autoencoder
 from rayloom.fields.latent_field import LatentField
-from rayloom.kernels.threads import num_threads
+from rayloom.kernels.threads import torch_on_all_threads
 from rayloom.types import Image, Rays
 
 WINDOW = 128
@@ -114,7 +114,7 @@ class DecodingDescent:
 
         With `all_threads` torch has all cores meanwhile, also in a step that else belongs to kernels.
         """
-        with _torch_on_all_threads() if all_threads else nullcontext():
+        with torch_on_all_threads() if all_threads else nullcontext():
             loss = torch.stack(list(losses().values())).sum()
             for group, rate in zip(self.adam.param_groups, self.first_rates, strict=True):
                 group["lr"] = rate * scale ** group["fall"]
@@ -122,13 +122,3 @@ class DecodingDescent:
             loss.backward()
             self.adam.step()
         return loss.detach()
-
-
-@contextmanager
-def _torch_on_all_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(num_threads())
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

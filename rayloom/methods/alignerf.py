@@ -31,7 +31,7 @@ from rayloom import sampling
 from rayloom.data.views import Views
 from rayloom.fields.encodings import FrequencyEncoding, OffAxisEncoding
 from rayloom.fields.mlp import DensityMLP, RadianceMLP, initialize
-from rayloom.fields.neighborhood import NeighborhoodCNN, features_and_colors, idle
+from rayloom.fields.neighborhood import NeighborhoodCNN, idle
 from rayloom.geometry.contraction import contract, contract_gaussians
 from rayloom.geometry.ndc import ndc_from_world, ndc_rays
 from rayloom.geometry.polyhedra import solid_directions
@@ -196,7 +196,7 @@ class AligNeRF(Method[AligNeRFConfig]):
     def march(self, rays: Rays, intervals: Intervals) -> Rendering:
         """Density, colour and features of the large network, composited."""
         places = self.places(rays, intervals)
-        density, activations, rgb = features_and_colors(self.network, places, rays.view_directions)
+        density, activations, rgb = self.network.with_activations(places, rays.view_directions)
         rendering = composite(density, rgb, intervals, self.background, endless=not self.ends)
         # Linear and without bias, the head may as well follow the sum over samples.
         features = self.feature_head((rendering.weights[..., None, :] @ activations)[..., 0, :])

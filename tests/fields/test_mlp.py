@@ -119,3 +119,13 @@ def test_softplus_keeps_a_gradient_where_relu_has_none():
     (hard,) = torch.autograd.grad(activate_density(raw, "relu").sum(), raw)
     assert soft > 0
     assert hard == 0
+
+
+def test_colour_is_a_function_of_the_activations_alone():
+    network = RadianceMLP(
+        FrequencyEncoding(3), FrequencyEncoding(2), 16, 3, color_width=10, color_padding=0.1
+    )
+    points, directions = torch.randn(4, 5, 3), torch.nn.functional.normalize(torch.randn(4, 3), dim=-1)
+    _, activations, rgb = network.with_activations(points, directions)
+    assert activations.shape == (4, 5, 10)
+    torch.testing.assert_close(network.color_head(activations).sigmoid() * 1.2 - 0.1, rgb)

@@ -1,9 +1,7 @@
 import pytest
 import torch
 
-from rayloom.fields.encodings import FrequencyEncoding
-from rayloom.fields.mlp import RadianceMLP
-from rayloom.fields.neighborhood import NeighborhoodCNN, features_and_colors, idle
+from rayloom.fields.neighborhood import NeighborhoodCNN, idle
 
 close = torch.testing.assert_close
 
@@ -75,16 +73,3 @@ def test_idle_gradients_are_zero_and_not_absent():
     for parameter in cnn.parameters():
         assert parameter.grad is not None
         assert not parameter.grad.any()
-
-
-def test_density_and_colour_are_those_of_the_network_and_colour_is_a_function_of_the_features():
-    network = RadianceMLP(
-        FrequencyEncoding(3), FrequencyEncoding(2), 16, 3, color_width=10, color_padding=0.1
-    )
-    points, directions = torch.randn(4, 5, 3), torch.nn.functional.normalize(torch.randn(4, 3), dim=-1)
-    density, features, rgb = features_and_colors(network, points, directions)
-    expected = network(points, directions)
-    assert torch.equal(density, expected[0])
-    assert torch.equal(rgb, expected[1])
-    assert features.shape == (4, 5, 10)
-    close(network.color_head(features).sigmoid() * 1.2 - 0.1, rgb)
