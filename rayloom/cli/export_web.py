@@ -1,70 +1,67 @@
 """`rayloom export RUN web`: bake a trained scene into one web page."""
 
-import hashlib
-import math
-import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rayloom.baking.files import read_page, write_page
-from rayloom.baking.fitting import bake_page
-from rayloom.baking.player import Player
-from rayloom.cli.export import ExportOptions
+from rayloom.cli.baking import bake_run
+from rayloom.cli.export import ExportOptions, check_file, check_positive
 from rayloom.cli.opening import open_run
+from rayloom.cli.options import parse
 from rayloom.cli.output import note, print_json
 from rayloom.cli.scoring import held_out_psnr
-from rayloom.data.scene import Scene
-from rayloom.training.runs import WEIGHTS, read_config
+from rayloom.errors import InputError
 
-PARTS = "bake"
-"""Folder in the run that keeps what an interrupted bake has done."""
-OBJECT_MB, ROOM_MB = 15.0, 40.0
-SECONDS_PER_LINE = 2.0
+if TYPE_CHECKING:
+    from rayloom.baking.fitting import Page
 
 
-def export(options: ExportOptions) -> int:
+@dataclass(frozen=True)
+class WebOptions(ExportOptions):
+    """Options of `rayloom export RUN web`; by default RUN/scene.html is written."""
+
+    max_mb: float | None = None
+    """Size of the page at most, in megabytes; by default 15 for an object and 40 for other scenes."""
+    resolution: int | None = None
+    """Voxels along the longest side of an object's box, or across contracted space; by default as many as
+    the size allows."""
+    title: str = ""
+    """Of the page; by default the name of the capture."""
+
+    def __post_init__(self) -> None:
+        check_file(self.file, (".html",))
+        check_positive(self, "max_mb")
+        if self.resolution is not None and not 16 <= self.resolution <= 2048:
+            raise InputError("--resolution", f"is {self.resolution}; expected 16 to 2048")
+
+    @property
+    def file(self) -> Path:
+        """The file to write."""
+        return self.out or self.run / "scene.html"
+
+
+def run(args: list[str]) -> int:
     """Bake, write the page, and compare it with the field on a few held-out views."""
-    config = read_config(options.run)
+    options = parse(WebOptions, "export RUN web", "One page that shows the scene in a browser.", args)
     method, scene = open_run(options.run, options.data, options.device)
-    made = bake_page(
-        method,
-        scene,
-        config.data_config,
-        name=config.method,
-        title=options.title or scene.root.name,
-        max_mb=_limit(options, scene),
-        resolution=options.resolution,
-        parts=options.run / PARTS,
-        settings={"weights": hashlib.sha256((options.run / WEIGHTS).read_bytes()).hexdigest()},
-        tell=_Teller(quiet=options.quiet),
-    )
-    write_page(made.text, options.file)
+    from rayloom.baking.files import read_page
+    from rayloom.baking.player import Player
+
+    made = bake_run(
+        options.run, method, scene, options.file, title=options.title, max_mb=options.max_mb,
+        resolution=options.resolution, quiet=options.quiet,
+    )  # fmt: skip
     note("comparing the page with the field", quiet=options.quiet)
     field, baked = held_out_psnr(method, scene), held_out_psnr(Player(read_page(options.file)), scene)
-    if options.json:
-        result = {"page": str(options.file), "megabytes": made.megabytes, "resolution": made.resolution}
-        print_json(result | {"psnr": {"field": field, "page": baked}})
-        return 0
-    scores = "" if field is None or baked is None else f"; {baked:.2f} dB where the field has {field:.2f} dB"
-    print(f"{options.file}: {made.megabytes:.1f} MB, {made.resolution} voxels across{scores}")
+    _report(options, made, field, baked)
     return 0
 
 
-def _limit(options: ExportOptions, scene: Scene) -> float:
-    """Megabytes at most; as many as it takes where the resolution alone was given."""
-    if options.max_mb is not None:
-        return options.max_mb
-    if options.resolution is not None:
-        return math.inf
-    return OBJECT_MB if scene.info.kind == "object" else ROOM_MB
-
-
-class _Teller:
-    """Says on stderr how baking goes, now and then."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet, self.stage, self.told_at = quiet, "", 0.0
-
-    def __call__(self, stage: str, share: float) -> None:
-        now = time.monotonic()
-        if stage != self.stage or now - self.told_at > SECONDS_PER_LINE:
-            note(f"{stage}: {share:.0%}", quiet=self.quiet)
-            self.stage, self.told_at = stage, now
+def _report(options: WebOptions, made: "Page", field: float | None, baked: float | None) -> None:
+    """What was made, and how good it is."""
+    if options.json:
+        result = {"page": str(options.file), "megabytes": made.megabytes, "resolution": made.resolution}
+        print_json(result | {"psnr": {"field": field, "page": baked}})
+        return
+    scores = "" if field is None or baked is None else f"; {baked:.2f} dB where the field has {field:.2f} dB"
+    print(f"{options.file}: {made.megabytes:.1f} MB, {made.resolution} voxels across{scores}")

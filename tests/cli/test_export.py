@@ -1,86 +1,70 @@
-"""`rayloom export RUN web`: what is refused, and pages in place of runs."""
+"""`rayloom export`: which form is meant, and what all forms refuse."""
 
 from pathlib import Path
 
 import pytest
-import torch
 
-from rayloom.baking.files import page, write_page
-from rayloom.cli import export_web
-from rayloom.data.prepare import load_scene
-from rayloom.data.scene import DataConfig
-from tests.baking.shining_ball import SCENES, BallConfig, ShiningBall, baked_voxels, origin_of
-from tests.cli.answers import json_of, refusal
+from rayloom.cli.export import FORMS, split_form
+from rayloom.cli.main import run
+from tests.cli.answers import refusal
 from tests.cli.conftest import Trained
+
+
+@pytest.mark.parametrize(
+    ("args", "form", "rest"),
+    [
+        (["run", "mesh"], "mesh", ["run"]),
+        (["web", "web", "--json"], "web", ["web", "--json"]),
+        (["--out", "mesh", "--json", "run", "points"], "points", ["--out", "mesh", "--json", "run"]),
+        (["run", "--out=mesh", "web"], "web", ["run", "--out=mesh"]),
+        (["run"], None, ["run"]),
+        (["--help"], None, ["--help"]),
+    ],
+)
+def test_the_second_word_is_the_form(args: list[str], form: str | None, rest: list[str]):
+    assert split_form(args) == (form, rest)
 
 
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["run", "vhs"], "form: is 'vhs'; expected one of web"),
+        (["run", "vhs"], "form: is 'vhs'; expected one of web, mesh, points, cameras"),
         (["run", "web", "--out", "scene.glb"], "expected a FILE.html"),
         (["run", "web", "--max-mb", "0"], "expected a positive number"),
         (["run", "web", "--resolution", "4"], "expected 16 to 2048"),
-        (["/nowhere/at/all", "web"], "is not a run folder"),
+        (["run", "mesh", "--out", "scene.html"], "expected a FILE.glb or FILE.obj or FILE.ply"),
+        (["run", "mesh", "--out", "a.ply", "--color", "texture"], "expected a FILE.glb or FILE.obj"),
+        (["run", "mesh", "--resolution", "4"], "expected 8 to 2048"),
+        (["run", "mesh", "--texture-size", "4"], "expected 64 to 16384"),
+        (["run", "mesh", "--level", "-1"], "--level: is -1.0; expected a positive number"),
+        (["run", "points", "--out", "points.xyz"], "expected a FILE.ply"),
+        (["run", "points", "--opacity", "2"], "expected a number above 0, at most 1"),
+        (["run", "points", "--points", "0"], "--points: is 0; expected a positive number"),
+        *(([("/nowhere/at/all"), form], "is not a run folder") for form in FORMS),
     ],
 )
-def test_what_makes_no_sense_is_refused(
-    args: list[str], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_makes_no_sense_is_refused(args: list[str], words: str, capsys: pytest.CaptureFixture[str]):
     assert words in refusal(["export", *args], capsys)
 
 
+@pytest.mark.parametrize(("form", "ending"), [("web", ".html"), ("mesh", ".glb"), ("points", ".ply")])
 def test_a_path_that_cannot_be_written_is_refused_at_once(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str, ending: str
+):
     (tmp_path / "file").write_text("")
-    for out in (tmp_path / "file" / "scene.html", tmp_path / "folder.html"):
-        (tmp_path / "folder.html").mkdir(exist_ok=True)
-        said = refusal(["export", trained.run, "web", "--out", out], capsys)
+    (tmp_path / f"folder{ending}").mkdir()
+    for out in (tmp_path / "file" / f"scene{ending}", tmp_path / f"folder{ending}"):
+        said = refusal(["export", trained.run, form, "--out", out], capsys)
         assert "cannot be written" in said
 
 
-def test_a_method_that_cannot_be_baked_is_named(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "scene.html"
-    said = refusal(["export", trained.run, "web", "--out", out, "--quiet"], capsys)
-    assert "HazeNeRF: cannot be baked" in said
-    assert not out.exists()
-
-
-def test_a_page_is_made_and_compared_with_its_field(
-    capture: Path,
-    trained: Trained,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    scene = load_scene(capture, DataConfig())
-    method = ShiningBall(BallConfig(), scene.info)
-    monkeypatch.setattr(export_web, "open_run", lambda run, data, device: (method, scene))
-    out = tmp_path / "new" / "scene.html"
-    args = ["export", str(trained.run), "web", "--resolution", "24", "--out", str(out)]
-    result = json_of(args, capsys)
-    assert isinstance(result, dict)
-    assert result["megabytes"] == pytest.approx(out.stat().st_size / 1e6)
-    assert result["resolution"] == 24
-    assert abs(result["psnr"]["field"] - result["psnr"]["page"]) < 1
-    assert not (trained.run / "bake").exists()
-
-
-def test_a_page_is_scored_and_filmed_like_a_run(
-    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scene = load_scene(capture, DataConfig())
-    file = tmp_path / "scene.html"
-    origin = origin_of(scene.info, torch.from_numpy(scene.raw_from_world))
-    write_page(page(baked_voxels(tmp_path / "parts", resolution=32), origin, "ball"), file)
-    result = json_of(["eval", str(file), "--data", str(capture), "--quiet"], capsys)
-    assert isinstance(result, dict)
-    assert result["protocol"]["num_views"] == 2
-    assert (tmp_path / "scene" / "eval" / "eval.json").is_file()
-    args = ["render", str(file), "--data", str(capture), "--frames", "2", "--quiet"]
-    assert json_of(args, capsys)["frames"] == 2  # pyright: ignore[reportIndexIssue]
-    assert "expected --data CAPTURE" in refusal(["eval", file], capsys)
-    assert SCENES["object"].kind == scene.info.kind
+@pytest.mark.parametrize("args", [["--help"], *(["run", form, "--help"] for form in FORMS)])
+def test_each_form_tells_its_own_options(args: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as end:
+        run(["export", *args])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert ("--max-mb" in said) == ("web" in args)
+    assert ("--faces" in said) == ("mesh" in args)
+    assert ("--opacity" in said) == ("points" in args)
+    assert ("--format" in said) == ("cameras" in args)
