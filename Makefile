@@ -9,7 +9,7 @@ SECONDS ?= 60
 OUT ?= outputs/demo
 BIN := .venv/bin
 
-.PHONY: env demo test check lint types layers slow bench claims docs clean
+.PHONY: env demo test check lint types layers slow torture bench claims docs clean
 
 env: .venv/.installed
 
@@ -43,6 +43,9 @@ layers:
 
 slow: env
 	$(BIN)/python -m pytest -m slow
+
+torture: env
+	$(BIN)/python -m pytest -m torture -s
 
 bench: env
 	$(BIN)/python benchmarks/captures.py

@@ -12,6 +12,7 @@ from rayloom.errors import InputError
 from rayloom.training import runs
 
 if TYPE_CHECKING:
+    from rayloom.baking.player import Player
     from rayloom.method import Method
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -24,7 +25,7 @@ def open_run(run: Path, data: Path | None, device: Device) -> tuple["Method[Any]
     if its method or settings are unknown, and if the capture is no longer the same.
     """
     if run.is_file():
-        return _open_page(run, data)
+        return _page_and_scene(run, data)
     config = runs.read_config(run)
     # Nothing slow before the checks that can fail at once.
     summary = methods.describe(config.method)
@@ -40,7 +41,7 @@ def open_run(run: Path, data: Path | None, device: Device) -> tuple["Method[Any]
     method = build(method_class, method_config, config.scene, replace(config.train_config, device=device))
     load_weights(run, method)
     scene = load_scene(data or Path(config.data), config.data_config)
-    _check_frame(scene, config.raw_from_world, run / runs.CONFIG)
+    check_frame(scene, config.raw_from_world, run / runs.CONFIG)
     return method.eval(), scene
 
 
@@ -49,21 +50,27 @@ def results_folder(run: Path) -> Path:
     return run.with_suffix("") if run.is_file() else run
 
 
-def _open_page(page: Path, data: Path | None) -> tuple["Method[Any]", Scene]:
-    """The scene that a page of `rayloom export` holds; pages do not say where their photos were."""
+def open_page(page: Path) -> "Player":
+    """The baked scene in a page of `rayloom export`."""
     from rayloom.baking.files import read_page
     from rayloom.baking.player import Player
+
+    return Player(read_page(page)).eval()
+
+
+def _page_and_scene(page: Path, data: Path | None) -> tuple["Method[Any]", Scene]:
+    """The scene that a page holds, and its capture; pages do not say where their photos were."""
     from rayloom.data.prepare import load_scene
 
-    baked = read_page(page)
+    player = open_page(page)
     if data is None:
         raise InputError(page, "a page does not know where its photos are; expected --data CAPTURE")
-    scene = load_scene(data, baked.origin.data_config)
-    _check_frame(scene, baked.origin.raw_from_world, page)
-    return Player(baked).eval(), scene
+    scene = load_scene(data, player.baked.origin.data_config)
+    check_frame(scene, player.baked.origin.raw_from_world, page)
+    return player, scene
 
 
-def _check_frame(scene: Scene, raw_from_world: tuple[tuple[float, ...], ...], where: Path) -> None:
+def check_frame(scene: Scene, raw_from_world: tuple[tuple[float, ...], ...], where: Path) -> None:
     """Raise InputError if the capture is not the one that it was."""
     if not np.allclose(scene.raw_from_world, raw_from_world, rtol=1e-4, atol=1e-6):
         raise InputError(

@@ -1,14 +1,16 @@
 """`rayloom train`: learn a scene from photos."""
 
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rayloom import __version__, methods
 from rayloom.cli.options import Flat, parse
 from rayloom.cli.output import note, print_json, warn
 from rayloom.cli.process import capture_of
 from rayloom.cli.scoring import held_out_psnr, print_scores, score
+from rayloom.cli.view import watched
 from rayloom.data.scene import DataConfig, Scene
 from rayloom.errors import InputError
 from rayloom.paper import MethodConfig
@@ -17,30 +19,51 @@ from rayloom.training.memory import peak_memory_mb
 from rayloom.training.records import Outcome, Record
 from rayloom.training.runs import RunConfig, package_versions
 
+if TYPE_CHECKING:
+    from rayloom.method import Method
+
 DEFAULT_METHOD = "loom"
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class Shown:
+    """What is shown of a training, begun or resumed."""
+
+    no_eval: bool = False
+    """Leave out the evaluation on held-out views at the end."""
+    view: bool = False
+    """Show the scene in a browser while it is learnt; somebody who looks takes up to a tenth of the time."""
+    json: bool = False
+    """Print JSON on stdout."""
+    quiet: bool = False
+    """Say nothing about progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(Shown):
     """Options of `rayloom train` besides those of the method."""
 
     data: Path
     """Folder or file of the capture; or bare photos or a video, whose cameras are estimated first."""
     out: Path | None = None
     """Run folder, new or empty; by default the next free outputs/<capture>/<method>/<n>."""
-    no_eval: bool = False
-    """Leave out the evaluation on held-out views at the end."""
-    json: bool = False
-    """Print JSON on stdout."""
-    quiet: bool = False
-    """Say nothing about progress."""
     train: Flat[TrainConfig] = field(default_factory=TrainConfig)
     data_config: Flat[DataConfig] = field(default_factory=DataConfig)
 
 
 def run(args: list[str]) -> int:
-    """Train the chosen method, keep it in a run folder and say how good it is."""
+    """Train the chosen method, keep it in a run folder and say how good it is; or go on with such a run."""
+    from rayloom.training.interrupts import sigterm_exits
+
+    with sigterm_exits():
+        if any(word.partition("=")[0] == "--resume" for word in args):
+            from rayloom.cli.resuming import resume
+
+            return resume(args)
+        return _begin(args)
+
+
+def _begin(args: list[str]) -> int:
     word, rest = split_method(args)
     name, preset = split_preset(word or DEFAULT_METHOD)
     summary = methods.describe(name)
@@ -52,7 +75,7 @@ def run(args: list[str]) -> int:
     method_field = ("method", Flat[summary.config_class], field(default=summary.presets[preset]))
     kind = make_dataclass("Options", [method_field], bases=(TrainOptions,), frozen=True)
     options = parse(kind, f"train {word or '[METHOD[@PRESET]]'}", _description(summary), rest)
-    return _train(name, preset, options, options.method)
+    return train_method(name, preset, options, options.method)
 
 
 def split_method(args: list[str]) -> tuple[str | None, list[str]]:
@@ -78,7 +101,8 @@ def _description(summary: methods.MethodSummary) -> str:
     return (
         f"{Path(summary.name).stem}: {summary.paper.title} ({summary.paper.year}).\n\n"
         f"Presets: {', '.join(summary.presets)}. Methods: {', '.join(methods.names())}, "
-        f"or the path of a FILE.py; without a word, {DEFAULT_METHOD}."
+        f"or the path of a FILE.py; without a word, {DEFAULT_METHOD}. "
+        "rayloom train --resume RUN goes on with a run that was interrupted."
     )
 
 
@@ -86,7 +110,7 @@ def _option_names(kind: Any) -> set[str]:  # noqa: ANN401
     return {f"--{item.name.replace('_', '-')}" for item in fields(kind)}
 
 
-_COMMON = _option_names(TrainOptions) | _option_names(TrainConfig) | _option_names(DataConfig)
+_COMMON = {"--resume"} | _option_names(TrainOptions) | _option_names(TrainConfig) | _option_names(DataConfig)
 _SWITCHES = {"--help"} | {
     f"--{item.name.replace('_', '-')}"
     for kind in (TrainOptions, TrainConfig, DataConfig)
@@ -104,12 +128,12 @@ def _check_names(summary: methods.MethodSummary) -> None:
         )
 
 
-def _train(name: str, preset: str, options: TrainOptions, values: MethodConfig) -> int:
+def train_method(name: str, preset: str, options: TrainOptions, values: MethodConfig) -> int:
+    """The exit code of training a method in a new run, and of scoring it."""
     from rayloom.data.prepare import load_scene
     from rayloom.training import runs
-    from rayloom.training.fit import build, fit
-    from rayloom.training.progress import ProgressDisplay
-    from rayloom.training.weights import save_weights
+    from rayloom.training.fit import build
+    from rayloom.training.locking import locked
 
     if options.out is not None:
         runs.refuse_used(options.out)
@@ -129,19 +153,49 @@ def _train(name: str, preset: str, options: TrainOptions, values: MethodConfig) 
     method = build(method_class, config, scene.info, options.train)
     run = runs.empty_folder(options.out, parent)
     note(f"run: {run}", quiet=options.quiet)
-    runs.write_config(run, _run_config(name, preset, config, options, scene))
-    with ProgressDisplay(quiet=options.quiet) as display:
+    with locked(run):
+        runs.write_config(run, _run_config(name, preset, config, options, scene))
+        return learn_and_report(run, name, method, scene, options.train, options)
 
-        def on_record(record: Record) -> None:
-            runs.append_record(run, record)
-            display.update(record)
 
-        outcome = fit(method, scene, options.train, on_record, lambda: held_out_psnr(method, scene))
+def learn_and_report(
+    run: Path,
+    name: str,
+    method: "Method[Any]",
+    scene: Scene,
+    config: TrainConfig,
+    options: Shown,
+    start: Any = None,  # noqa: ANN401
+) -> int:
+    """The exit code after training, from the state of a checkpoint if there is a `start`, and scoring."""
+    from rayloom.training import runs
+    from rayloom.training.checkpoints import Checkpoints
+    from rayloom.training.fit import fit
+    from rayloom.training.interrupts import Interrupted
+    from rayloom.training.progress import ProgressDisplay
+    from rayloom.training.weights import save_weights
+
+    checkpoints = Checkpoints(run, config.keep_checkpoints)
+    try:
+        with (
+            watched(options.view, method, scene, run, quiet=options.quiet) as seen,
+            ProgressDisplay(quiet=options.quiet) as display,
+        ):
+
+            def on_record(record: Record) -> None:
+                runs.append_record(run, record)
+                display.update(record)
+
+            listen, look = seen(on_record), partial(held_out_psnr, method, scene)
+            outcome = fit(method, scene, config, listen, look, checkpoints, start)
+    except Interrupted as stop:
+        note(f"{run}: ended in the middle of a step; --resume goes on from the last checkpoint")
+        return 128 + stop.signal
     save_weights(run, method)
     scored = not (options.no_eval or outcome.interrupted)
     result = score(run, method, scene, quiet=options.quiet) if scored else None
     _report(run, name, outcome, result, json=options.json)
-    return INTERRUPTED if outcome.interrupted else 0
+    return 128 + outcome.signal if outcome.interrupted else 0
 
 
 def _run_config(
@@ -163,7 +217,7 @@ def _run_config(
 
 def _report(run: Path, name: str, outcome: Outcome, result: Any, *, json: bool) -> None:  # noqa: ANN401
     if json:
-        took = {key: value for key, value in asdict(outcome).items() if key != "interrupted"}
+        took = {key: value for key, value in asdict(outcome).items() if key not in ("interrupted", "signal")}
         memory = {"peak_memory_mb": peak_memory_mb()}
         print_json({"run": str(run), "method": name} | took | memory | {"eval": result})
         return

@@ -24,6 +24,12 @@ class TrainConfig:
     """Where to train; auto takes a GPU if there is one."""
     eval_every: float = 0.0
     """Seconds of training between looks at a few held-out views; 0 never looks before the end."""
+    checkpoint_every: float = 30.0
+    """Seconds of training between checkpoints, from which `--resume` goes on; 0 keeps the first and last."""
+    keep_checkpoints: int = 2
+    """How many of the last checkpoints are kept; the best is kept besides."""
+    deterministic: bool = False
+    """Train on one core, so that the same seed gives the same bits, resumed or not. Needs --steps."""
 
     def __post_init__(self) -> None:
         if self.seconds is not None and self.steps is not None:
@@ -34,6 +40,13 @@ class TrainConfig:
         _check("--steps", self.steps, self.steps is None or self.steps > 0, "a positive number")
         _check("--seed", self.seed, 0 <= self.seed < 2**63, "a number from 0 to 2^63 - 1")
         _check("--eval-every", self.eval_every, 0 <= self.eval_every < math.inf, "a time, or 0")
+        every, keep = self.checkpoint_every, self.keep_checkpoints
+        _check("--checkpoint-every", every, 0 <= every < math.inf, "a time, or 0")
+        _check("--keep-checkpoints", keep, keep > 0, "a positive number")
+        if self.deterministic and self.steps is None:
+            raise InputError("--deterministic", "has no number of steps; expected --steps, as times vary")
+        if self.deterministic and self.device == "cuda":
+            raise InputError("--deterministic", "holds for the CPU only; expected --device cpu")
 
     def fraction(self, step: int, seconds: float) -> float:
         """The share of training that is over after so many steps and seconds, at most 1."""

@@ -1,5 +1,6 @@
 """From a scene and a method to a trained model, in one call."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,20 @@ from rayloom.errors import InputError
 from rayloom.method import Method
 from rayloom.paper import MethodConfig
 from rayloom.scene_info import SceneInfo
+from rayloom.training import runs
+from rayloom.training.checkpoints import Checkpoints
+from rayloom.training.collapse import CollapseAlarm
 from rayloom.training.config import TrainConfig
+from rayloom.training.determinism import determinism
+from rayloom.training.divergence import Diverged, report
 from rayloom.training.loop import train
+from rayloom.training.packing import Tree
 from rayloom.training.records import Outcome, Record
+
+LOWER_RATES = 0.3
+"""Of the settings, once training had to go back."""
+
+_log = logging.getLogger(__name__)
 
 
 def choose_device(name: str) -> torch.device:
@@ -40,8 +52,45 @@ def fit(
     config: TrainConfig,
     on_record: Callable[[Record], None] = lambda record: None,
     held_out_psnr: Callable[[], float | None] = lambda: None,
+    checkpoints: Checkpoints | None = None,
+    start: Tree | None = None,
 ) -> Outcome:
-    """Show a method the training images of a scene and train it on them, as `train` does."""
-    method.observe(training_views(scene))
-    batches = PixelBatches(scene, config.seed, next(method.parameters()).device)
-    return train(method, batches, config, on_record, held_out_psnr)
+    """Show a method the training images of a scene and train it on them, as `train` does.
+
+    When training diverges, it goes back to the last of the checkpoints, with lower rates; when it does so
+    again, or if there are no checkpoints, raises `Diverged`. Pictures of one colour alone are told about.
+    """
+    alarm = CollapseAlarm(method, scene, on_record)
+    with determinism(config.deterministic):
+        while True:
+            method.observe(training_views(scene))
+            batches = PixelBatches(scene, config.seed, next(method.parameters()).device)
+            try:
+                return train(method, batches, config, alarm.hear, held_out_psnr, checkpoints, start)
+            except Diverged as found:
+                start = _last_good(found, checkpoints, start)
+                _begin_anew(method, config)
+
+
+def _last_good(found: Diverged, checkpoints: Checkpoints | None, start: Tree | None) -> Tree:
+    """The state to go on from, at lower rates; raises `found` where they are lower already."""
+    if checkpoints is None:
+        raise found
+    lr_share = 1.0 if start is None else start["lr_share"]
+    newest = None if lr_share < 1 else checkpoints.newest()
+    report(checkpoints.run, found.divergence, None if newest is None else newest[0], lr_share)
+    if newest is None:
+        raise found
+    step, state = newest
+    _log.warning("%s; going back to step %d, with rates of %g of the settings", found, step, LOWER_RATES)
+    runs.forget_records_after(checkpoints.run, step)
+    return {**state, "lr_share": LOWER_RATES}
+
+
+def _begin_anew(method: Method[Any], config: TrainConfig) -> None:
+    """Make a method what it was when it was built, in place: others hold on to it."""
+    settings, scene = method.config, method.scene
+    vars(method).clear()
+    torch.manual_seed(config.seed)
+    type(method).__init__(method, settings, scene)
+    method.to(choose_device(config.device))

@@ -1,21 +1,30 @@
 """The training loop: what happens to a method in a step, and when it ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
 from rayloom.kernels.threads import torch_on_one_thread
 from rayloom.losses import squared_error
 from rayloom.method import Method
+from rayloom.training.checkpoints import Checkpoints
 from rayloom.training.config import TrainConfig
-from rayloom.training.interrupts import interruptible
+from rayloom.training.divergence import Diverged
+from rayloom.training.interrupts import Interrupted, Interruption, interruptible
+from rayloom.training.keeping import Keeper
 from rayloom.training.optimizer import Optimizer
+from rayloom.training.packing import Tree
 from rayloom.training.recording import Clock, Recorder, Tally
 from rayloom.training.records import Outcome, Record
 from rayloom.training.schedules import lr_scale
+from rayloom.training.session import Session
 from rayloom.types import Batch, Patch, Progress
+
+Terms = Mapping[str, Tensor | float]
+"""The terms of a loss by name; of a kernel that adds them up, the whole loss."""
 
 
 @runtime_checkable
@@ -27,32 +36,40 @@ class Batches(Protocol):
         ...
 
 
-def fused_step(method: Method[Any], batch: Batch, progress: Progress) -> Tally | None:
+def fused_step(
+    method: Method[Any], batch: Batch, progress: Progress, lr_share: float = 1.0
+) -> tuple[Tally, Terms] | None:
     """One optimisation step by the method's own kernel, and what it saw; None where it has none.
 
     A kernel moves the parameters before anybody could clip their gradients, so clipping goes without it.
     """
     if method.config.clip_norm > 0:
         return None
-    report = method.fused_step(batch, progress, lr_scale(method.config, progress.fraction))
+    scale = lr_share * lr_scale(method.config, progress.fraction)
+    report = method.fused_step(batch, progress, scale)
     if report is None:
         return None
-    return Tally(1, len(batch.rgb), report.samples, report.loss, report.squared_error)
+    tally = Tally(1, len(batch.rgb), report.samples, report.loss, report.squared_error)
+    return tally, {"the loss": report.loss}
 
 
-def composed_step(method: Method[Any], batch: Batch, progress: Progress, optimizer: Optimizer) -> Tally:
+def composed_step(
+    method: Method[Any], batch: Batch, progress: Progress, optimizer: Optimizer, lr_share: float = 1.0
+) -> tuple[Tally, Terms]:
     """One optimisation step by torch, and what it saw."""
     rendering = method.render(batch.rays)
-    loss = torch.stack(list(method.losses(rendering, batch, progress).values())).sum()
-    optimizer.step(loss, progress.fraction)
+    terms = method.losses(rendering, batch, progress)
+    loss = torch.stack(list(terms.values())).sum()
+    optimizer.step(loss, progress.fraction, lr_share)
     truth = batch.over(method.background, rendering.background)
-    return Tally(
+    tally = Tally(
         steps=1,
         rays=batch.rgb.shape[0],
         samples=sum(level.weights.numel() for level in (*rendering.coarser, rendering)),
         loss=loss.detach(),
         squared_error=squared_error(rendering.rgb.detach(), truth),
     )
+    return tally, {name: term.detach() for name, term in terms.items()}
 
 
 def train(
@@ -61,37 +78,72 @@ def train(
     config: TrainConfig,
     on_record: Callable[[Record], None] = lambda record: None,
     held_out_psnr: Callable[[], float | None] = lambda: None,
+    checkpoints: Checkpoints | None = None,
+    start: Tree | None = None,
 ) -> Outcome:
     """Train until the steps or the seconds are over, or until Ctrl-C; the method keeps what it learnt.
 
-    `on_record` hears about once a second how training goes. Raises InputError if the loss is no number.
+    `on_record` hears about once a second how training goes. With `checkpoints` it can go on after whatever
+    ends it, from the `start` that they then give; the method must be as it was before training. Raises
+    `Diverged` if the loss is no number or far too large, and InputError if there can be no checkpoints.
     """
     method.train()
     compiling = Clock()
     method.prepare()
     compile_seconds = compiling.seconds
-    optimizer, clock, recorder = Optimizer(method), Clock(), Recorder(config, on_record, held_out_psnr)
-    progress, fused_on_cpu = Progress(step=0, fraction=0.0), False
-    with interruptible() as interrupted:
-        while progress.fraction < 1 and not interrupted():
-            # Torch's threads wait for more work on the cores that the kernels' threads need. Whether there
-            # is a kernel is known after the first step, and every composed step has all threads of torch.
-            with torch_on_one_thread() if fused_on_cpu else nullcontext():
-                method.before_step(progress)
-                batch = batches.next(method.rays_per_step(), method.patch())
-                fused = fused_step(method, batch, progress)
-            fused_on_cpu = fused is not None and batch.rgb.device.type == "cpu"
-            seen = fused or composed_step(method, batch, progress, optimizer)
-            if method.after_step(progress):
-                optimizer.renew()
-            progress = Progress(progress.step + 1, config.fraction(progress.step + 1, clock.seconds))
-            recorder.add(seen, progress, clock)
-        recorder.tell(progress, clock)
-        return Outcome(
-            steps=progress.step,
-            seconds=clock.seconds,
-            compile_seconds=compile_seconds,
-            rays=recorder.total.rays,
-            samples=recorder.total.samples,
-            interrupted=interrupted(),
-        )
+    session = Session(method, batches, Recorder(config, on_record, held_out_psnr))
+    if start is not None:
+        session.restore(start)
+    keeper = Keeper(checkpoints, session, config)
+    if start is None:
+        keeper.keep_first()
+    with interruptible() as interruption:
+        run_steps(session, batches, config, keeper, interruption)
+    return finish(session, keeper, interruption, compile_seconds)
+
+
+def finish(session: Session, keeper: Keeper, interruption: Interruption, compile_seconds: float) -> Outcome:
+    """Keep what was learnt, and say what it took."""
+    seconds = session.clock.seconds
+    try:
+        keeper.keep()
+    except Diverged as found:
+        if interruption:
+            # Whoever asks for the end wants no other beginning.
+            raise Interrupted(interruption.signal) from found
+        raise
+    total = session.recorder.total
+    return Outcome(
+        steps=session.progress.step,
+        seconds=seconds,
+        compile_seconds=compile_seconds,
+        rays=total.rays,
+        samples=total.samples,
+        interrupted=bool(interruption),
+        signal=interruption.signal,
+    )
+
+
+def run_steps(
+    session: Session, batches: Batches, config: TrainConfig, keeper: Keeper, interruption: Interruption
+) -> None:
+    """Step after step, until training is over or interrupted."""
+    method, fused_on_cpu = session.method, False
+    while session.progress.fraction < 1 and not interruption:
+        progress, lr_share = session.progress, session.lr_share
+        # Torch's threads wait for more work on the cores that the kernels' threads need. Whether there
+        # is a kernel is known after the first step, and every composed step has all threads of torch.
+        with torch_on_one_thread() if fused_on_cpu else nullcontext():
+            method.before_step(progress)
+            batch = batches.next(method.rays_per_step(), method.patch())
+            fused = fused_step(method, batch, progress, lr_share)
+        fused_on_cpu = fused is not None and batch.rgb.device.type == "cpu"
+        seen, terms = fused or composed_step(method, batch, progress, session.optimizer, lr_share)
+        if method.after_step(progress):
+            session.optimizer.renew()
+        session.watch.add(progress.step, terms)
+        fraction = config.fraction(progress.step + 1, session.clock.seconds)
+        session.progress = Progress(progress.step + 1, fraction)
+        session.recorder.add(seen, session.progress, session.clock)
+        if keeper.is_due:
+            keeper.keep()

@@ -26,10 +26,11 @@ class Optimizer:
             group.setdefault("lr_final", group["lr"] * config.lr_final / config.lr)
             group["lr_start"] = group["lr"]
 
-    def step(self, loss: Float[Tensor, ""], fraction: float) -> None:
-        """Move every parameter down the slope of the loss."""
+    def step(self, loss: Float[Tensor, ""], fraction: float, lr_share: float = 1.0) -> None:
+        """Move every parameter down the slope of the loss, at a share of the rates of the settings."""
         for group in self.adam.param_groups:
-            group["lr"] = rate(self.method.config, fraction, group["lr_start"], group["lr_final"])
+            lr = rate(self.method.config, fraction, group["lr_start"], group["lr_final"])
+            group["lr"] = lr_share * lr
         self.adam.zero_grad()
         loss.backward()
         if self.method.config.clip_norm > 0:

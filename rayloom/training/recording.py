@@ -2,13 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from rayloom.errors import InputError
 from rayloom.training.config import TrainConfig
 from rayloom.training.memory import memory_mb
 from rayloom.training.records import Record
@@ -19,10 +18,10 @@ SECONDS_PER_RECORD = 1.0
 
 
 class Clock:
-    """Seconds of training, less the pauses."""
+    """Seconds of training, less the pauses; it never goes back, whatever the system's clock does."""
 
-    def __init__(self) -> None:
-        self.start = time.perf_counter()
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.start = time.perf_counter() - seconds
 
     @property
     def seconds(self) -> float:
@@ -33,8 +32,10 @@ class Clock:
     def paused(self) -> Iterator[None]:
         """Work that does not count as training."""
         began = time.perf_counter()
-        yield
-        self.start += time.perf_counter() - began
+        try:
+            yield
+        finally:
+            self.start += time.perf_counter() - began
 
 
 @dataclass
@@ -63,6 +64,8 @@ class Recorder:
         self.config, self.on_record, self.held_out_psnr = config, on_record, held_out_psnr
         self.total, self.recent = Tally(), Tally()
         self.recorded_at = self.looked_at = 0.0
+        self.psnr = -math.inf
+        """Of held-out views where they are looked at, else of the rays that were trained on."""
 
     def add(self, step: Tally, progress: Progress, clock: Clock) -> None:
         """Count a step; tell about the last ones if it is time."""
@@ -71,14 +74,11 @@ class Recorder:
             self.tell(progress, clock)
 
     def tell(self, progress: Progress, clock: Clock) -> None:
-        """Tell about the steps since the last time, if any; raises InputError if their loss is no number."""
+        """Tell about the steps since the last time, if any."""
         recent = self.recent
         if not recent.steps:
             return
         loss, squared_error = float(recent.loss) / recent.steps, float(recent.squared_error) / recent.steps
-        if not math.isfinite(loss):
-            where = f"training, steps {progress.step - recent.steps} to {progress.step - 1}"
-            raise InputError(where, f"the loss became {loss}; expected a number; a lower --lr may help")
         record = Record(
             step=progress.step,
             seconds=clock.seconds,
@@ -90,6 +90,8 @@ class Recorder:
             held_out_psnr=self.look(clock),
         )
         self.total, self.recent, self.recorded_at = self.total + recent, Tally(), record.seconds
+        if self.config.eval_every == 0:
+            self.psnr = record.psnr
         self.on_record(record)
 
     def look(self, clock: Clock) -> float | None:
@@ -99,4 +101,16 @@ class Recorder:
         with clock.paused():
             psnr = self.held_out_psnr()
         self.looked_at = clock.seconds
+        self.psnr = self.psnr if psnr is None else psnr
         return psnr
+
+    def state(self) -> dict[str, int | float]:
+        """What a later recorder of the same training must know, once all steps have been told about."""
+        total = self.total
+        counts = {"steps": total.steps, "rays": total.rays, "samples": total.samples}
+        return {**counts, "recorded_at": self.recorded_at, "looked_at": self.looked_at, "psnr": self.psnr}
+
+    def load(self, state: Mapping[str, int | float]) -> None:
+        """Go on from there."""
+        self.total = Tally(int(state["steps"]), int(state["rays"]), int(state["samples"]))
+        self.recorded_at, self.looked_at, self.psnr = state["recorded_at"], state["looked_at"], state["psnr"]

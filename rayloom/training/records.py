@@ -35,4 +35,6 @@ class Outcome:
     samples: int
     """Points at which the method was asked, over all sampling levels."""
     interrupted: bool
-    """Whether Ctrl-C ended it before its time."""
+    """Whether Ctrl-C or SIGTERM ended it before its time."""
+    signal: int = 0
+    """The number of the signal that did; 0 where none did."""

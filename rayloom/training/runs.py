@@ -3,8 +3,11 @@
 import dataclasses
 import importlib.metadata
 import json
+import logging
+import os
 import platform
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -15,12 +18,17 @@ from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
 from rayloom.files import whole_file
 from rayloom.scene_info import SceneInfo
+from rayloom.training import durable
 from rayloom.training.config import TrainConfig
 from rayloom.training.records import Record
 
 CONFIG, WEIGHTS, METRICS, EVALUATION = "config.json", "weights.safetensors", "metrics.jsonl", "eval"
+_LATER_SETTINGS = {"checkpoint_every": 0.0, "keep_checkpoints": 2, "deterministic": False}
+"""Of training, which runs from before there were checkpoints do not have."""
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,19 +66,31 @@ def package_versions() -> dict[str, str]:
 
 
 def empty_folder(out: Path | None, parent: Path) -> Path:
-    """The folder `out`, made if need be, or the next free one of `parent/1`, `parent/2`, ..."""
+    """The folder `out`, made if need be, or the next free one of `parent/1`, `parent/2`, ...
+
+    Raises InputError if `out` holds anything, and where no folder can be made.
+    """
     if out is not None:
         refuse_used(out)
-        out.mkdir(parents=True, exist_ok=True)
+        _make_folder(out, exist_ok=True)
         return out
     n = 1
     while True:
         try:
-            (parent / str(n)).mkdir(parents=True)
+            _make_folder(parent / str(n), exist_ok=False)
         except FileExistsError:
             n += 1
         else:
             return parent / str(n)
+
+
+def _make_folder(folder: Path, *, exist_ok: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise InputError(folder, f"cannot be written ({error.strerror or error})") from error
 
 
 def refuse_used(out: Path) -> None:
@@ -89,18 +109,42 @@ def write_config(run: Path, config: RunConfig) -> None:
     """Write the run's `config.json`."""
     with whole_file(run / CONFIG) as part:
         part.write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+        durable.flush(part)
 
 
 def append_record(run: Path, record: Record) -> None:
-    """Add a line to the run's `metrics.jsonl`."""
-    with (run / METRICS).open("a") as file:
-        file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+    """Add a line to the run's `metrics.jsonl`; where the disk has no room, say so once, and go without."""
+    path = run / METRICS
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a") as file:
+            file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+    except OSError as error:
+        _say_once(f"{path}: records are lost ({error.strerror or error}); training goes on")
+        if path.exists():
+            os.truncate(path, size)
+
+
+@cache
+def _say_once(message: str) -> None:
+    _log.warning(message)
+
+
+def forget_records_after(run: Path, step: int) -> None:
+    """Leave out what the run's `metrics.jsonl` says of later steps, which are about to be done again."""
+    kept = [record for record in read_records(run) if record.step <= step]
+    with whole_file(run / METRICS) as part:
+        part.write_text("".join(json.dumps(dataclasses.asdict(record)) + "\n" for record in kept))
 
 
 def read_records(run: Path) -> list[Record]:
-    """The lines of the run's `metrics.jsonl`; none where training ended before the first."""
+    """The lines of the run's `metrics.jsonl`; none where training ended before the first.
+
+    A last line without an end is left out: the process was killed while it was written.
+    """
     path = run / METRICS
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    lines = [line for line in lines if line.endswith("\n")]
     return [
         decode(Record, _parse(line, f"{path}:{i}"), f"{path}:{i}") for i, line in enumerate(lines, start=1)
     ]
@@ -116,10 +160,21 @@ def read_config(run: Path) -> RunConfig:
     if not path.is_file():
         raise InputError(run, f"is not a run folder; expected {CONFIG} in it")
     values = _parse(path.read_text(encoding="utf-8", errors="replace"), path)
-    version = values.get("version") if isinstance(values, dict) else None
+    check_version(values.get("version") if isinstance(values, dict) else None, path)
+    return decode(RunConfig, _with_later_settings(values), path)
+
+
+def check_version(version: object, where: object) -> None:
+    """Raise InputError if something comes from a version whose runs may mean something else."""
     if isinstance(version, str) and not _compatible(version):
-        raise InputError(path, f"version: the run was made by rayloom {version}; this is {__version__}")
-    return decode(RunConfig, values, path)
+        raise InputError(where, f"version: the run was made by rayloom {version}; this is {__version__}")
+
+
+def _with_later_settings(values: object) -> object:
+    """The content of a config as it would be today: settings that came later did not matter then."""
+    if isinstance(values, dict) and isinstance(train := values.get("train_config"), dict):
+        return {**values, "train_config": {**_LATER_SETTINGS, **train}}
+    return values
 
 
 def decode(kind: type[T], values: object, where: object) -> T:
@@ -150,7 +205,8 @@ def _check_keys(kind: Any, values: object, where: object, prefix: str) -> None: 
 def _parse(text: str, where: object) -> object:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Not only bad grammar: numbers of thousands of digits, and brackets by the thousand.
         raise InputError(where, f"not valid JSON: {error}") from error
 
 

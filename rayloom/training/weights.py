@@ -8,6 +8,7 @@ from torch import nn
 
 from rayloom.errors import InputError
 from rayloom.files import whole_file
+from rayloom.training import durable
 from rayloom.training.runs import WEIGHTS
 
 
@@ -17,6 +18,7 @@ def save_weights(run: Path, method: nn.Module) -> None:
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in method.state_dict().items()}
     with whole_file(run / WEIGHTS) as part:
         safetensors.torch.save_file(state, part)
+        durable.flush(part)
 
 
 def load_weights(run: Path, method: nn.Module) -> None:

@@ -25,6 +25,10 @@ def test_steps_limit_whatever_the_time() -> None:
         ({"seconds": math.nan}, "--seconds: is nan"),
         ({"seed": -1}, "--seed: is -1"),
         ({"eval_every": math.inf}, "--eval-every: is inf"),
+        ({"checkpoint_every": -1.0}, "--checkpoint-every: is -1.0"),
+        ({"keep_checkpoints": 0}, "--keep-checkpoints: is 0"),
+        ({"deterministic": True}, "--deterministic: has no number of steps"),
+        ({"deterministic": True, "steps": 3, "device": "cuda"}, "--deterministic: holds for the CPU only"),
     ],
 )
 def test_values_out_of_range_are_named(values: dict[str, Any], words: str) -> None:

@@ -96,7 +96,7 @@ def test_the_outcome_counts_rays_and_samples_and_the_last_record_is_complete() -
 def test_a_loss_that_is_no_number_ends_training_with_its_steps() -> None:
     method = one_color()
     method.painted.data[:] = math.nan
-    with pytest.raises(InputError, match="steps 0 to 2: the loss became nan"):
+    with pytest.raises(InputError, match="training, step 0: red and rest became nan"):
         train(method, BallBatches(OBJECT), TrainConfig(steps=3))
 
 
@@ -149,7 +149,7 @@ def test_replaced_parameters_get_a_new_optimizer(monkeypatch: pytest.MonkeyPatch
 def test_a_loss_that_is_no_number_ends_training_also_where_gradients_are_clipped() -> None:
     method = one_color(clip_norm=1.0)
     method.painted.data[:] = math.nan
-    with pytest.raises(InputError, match="steps 0 to 2: the loss became nan"):
+    with pytest.raises(InputError, match="training, step 0: red and rest became nan"):
         train(method, BallBatches(OBJECT), TrainConfig(steps=3))
 
 
@@ -261,5 +261,5 @@ def test_nerf_trains_with_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_loss_that_is_no_number_in_a_fused_step_ends_training() -> None:
-    with pytest.raises(InputError, match="steps 0 to 2: the loss became nan"):
+    with pytest.raises(InputError, match="training, step 0: the loss became nan"):
         train(Fused({0, 1, 2}, loss=math.nan), BallBatches(OBJECT), TrainConfig(steps=3))

@@ -1,4 +1,8 @@
+import errno
 import json
+import os
+import resource
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +17,13 @@ from rayloom.training.config import TrainConfig
 from rayloom.training.records import Record
 from rayloom.training.runs import (
     CONFIG,
+    METRICS,
     WEIGHTS,
     RunConfig,
     append_record,
     default_parent,
     empty_folder,
+    forget_records_after,
     package_versions,
     read_config,
     read_records,
@@ -88,7 +94,9 @@ def test_a_key_that_is_unknown_missing_or_wrong_is_named(
     assert words in spoilt(tmp_path, *path, value=value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "\x00\xff", '"text"', "null"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1, 2]", "\x00\xff", '"text"', "null", "[" * 10**5, "9" * 10**5, '{"version": {}}']
+)
 def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / CONFIG).write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=CONFIG):
@@ -109,6 +117,73 @@ def test_records_read_back_in_order(tmp_path: Path) -> None:
     for record in records:
         append_record(tmp_path, record)
     assert read_records(tmp_path) == records
+
+
+def some_records(count: int) -> list[Record]:
+    return [
+        Record(step=i, seconds=1.5, fraction=0.5, loss=0.1, psnr=20.0, rays_per_second=3.0, memory_mb=4.0)
+        for i in range(count)
+    ]
+
+
+def test_a_line_that_was_torn_off_is_left_out(tmp_path: Path) -> None:
+    for record in some_records(3):
+        append_record(tmp_path, record)
+    content = (tmp_path / METRICS).read_text()
+    (tmp_path / METRICS).write_text(content[:-20])
+    assert read_records(tmp_path) == some_records(2)
+    forget_records_after(tmp_path, 5)
+    append_record(tmp_path, some_records(3)[2])
+    assert read_records(tmp_path) == some_records(3)
+
+
+def test_records_of_steps_that_are_done_again_are_forgotten(tmp_path: Path) -> None:
+    for record in some_records(6):
+        append_record(tmp_path, record)
+    forget_records_after(tmp_path, 3)
+    assert [record.step for record in read_records(tmp_path)] == [0, 1, 2, 3]
+
+
+def test_records_that_find_no_room_are_told_once_and_leave_no_torn_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    append_record(tmp_path, some_records(1)[0])
+    whole = (tmp_path / METRICS).read_bytes()
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, limits[1]))
+    try:
+        for record in some_records(3):
+            append_record(tmp_path, record)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert caplog.text.count("records are lost (File too large); training goes on") == 1
+    assert (tmp_path / METRICS).read_bytes() == whole
+
+
+def test_a_run_from_before_there_were_checkpoints_is_read(tmp_path: Path) -> None:
+    write_config(tmp_path, CONFIGURED)
+    values = json.loads((tmp_path / CONFIG).read_text())
+    for key in ("checkpoint_every", "keep_checkpoints", "deterministic"):
+        del values["train_config"][key]
+    (tmp_path / CONFIG).write_text(json.dumps(values))
+    assert read_config(tmp_path) == replace(
+        CONFIGURED, train_config=TrainConfig(steps=7, seed=3, checkpoint_every=0.0)
+    )
+
+
+def test_a_place_where_no_folder_can_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    with pytest.raises(InputError, match=r"run: cannot be written \(Read-only file system\)"):
+        empty_folder(tmp_path / "run", tmp_path)
+    with pytest.raises(InputError, match=r"1: cannot be written \(Read-only file system\)"):
+        empty_folder(None, tmp_path)
 
 
 def test_a_folder_that_holds_anything_is_never_used(tmp_path: Path) -> None:
