@@ -34,7 +34,7 @@ def main() -> None:
     """Write all pages into the folder of this file."""
     write_methods(DOCS / "methods")
     write_reference(DOCS / "reference")
-    write_pages(DOCS / "generated", {"engine.md": engine_table(RESULTS)})
+    write_pages(DOCS / "generated", {"engine.md": engine_table(RESULTS), "share.md": share_table(RESULTS)})
 
 
 def write_methods(folder: Path) -> None:
@@ -132,6 +132,18 @@ def engine_table(results: Path) -> str:
             rows += [(name, word, *Row.from_json(row).cells()) for row in found["rows"]]
     measured_on = f"\n\nMeasured on {'; '.join(machines)}." if machines else ""
     return table(("device", "bench", *COLUMNS), rows) + measured_on + "\n"
+
+
+def share_table(results: Path) -> str:
+    """What `rayloom bench share` measured of each capture, on each device."""
+    parts: list[str] = []
+    for path in sorted(results.glob("bench-share-*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        machine, capture = found["machine"], found["word"].partition("-")[2]
+        measured_on = f"`{capture}`, measured on {machine['gpu'] or machine['cpu']}, {machine['date']}:"
+        rows = [Row.from_json(row).cells() for row in found["rows"]]
+        parts.append(f"{measured_on}\n\n{table(COLUMNS, rows)}\n")
+    return "\n".join(parts) or "Open: `rayloom bench share --data CAPTURE`.\n"
 
 
 def gallery(summaries: list[MethodSummary]) -> str:

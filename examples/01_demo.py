@@ -1,8 +1,8 @@
-"""From photos with cameras to held-out views, a table and a video.
+"""From photos to held-out views, a table, a film and a web page that shows the scene in any browser.
 
-Without --data it makes a capture of rayloom's own scene world. Then it trains `loom`, and for the same
-number of seconds the smallest NeRF as a baseline, compares both on views that neither has seen, and
-renders an orbit.
+Without --data it makes a capture of rayloom's own scene world. Then it trains the smallest NeRF as a
+baseline, and `rayloom weave` does the rest: it trains `loom` for the same number of seconds, scores it on
+views that neither has seen, bakes the scene into a web page, films an orbit, and writes an index of all.
 
 Usage:
 
@@ -48,8 +48,8 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Make or take a capture, train, compare, film."""
-    parser = argparse.ArgumentParser(description="Train loom and a small NeRF for a minute each and compare.")
+    """Make or take a capture, train a baseline, weave, compare."""
+    parser = argparse.ArgumentParser(description="Weave a scene with loom, and compare with a small NeRF.")
     parser.add_argument("--data", type=Path, help="a capture; by default one is made")
     parser.add_argument("--out", type=Path, default=Path("outputs/demo"), help="where everything goes")
     parser.add_argument("--seconds", type=float, default=60, help="training time of each method")
@@ -58,18 +58,18 @@ def main() -> None:
     data = args.data or args.out / "capture"
     if args.data is None and not data.exists():
         rayloom("world", "--out", data, "--views", 100, "--size", 200)
-    runs = {
-        method: rayloom(
-            "train", method, "--data", data, "--seconds", args.seconds, "--out", free_folder(args.out, folder)
-        )
-        for method, folder in {"loom": "loom", "nerf@tiny": "nerf-tiny"}.items()
-    }
-    run = Path(runs["loom"]["run"])
-    film = rayloom("render", run, "--path", "orbit", "--frames", 60, "--fps", 15)
+    seconds = ("--seconds", args.seconds)
+    baseline = free_folder(args.out, "nerf-tiny")
+    nerf = rayloom("train", "nerf@tiny", "--data", data, *seconds, "--out", baseline)
+    small = ("--frames", 60, "--max-mb", 5)
+    woven = rayloom("weave", data, "--out", free_folder(args.out, "loom"), *seconds, *small)
 
     print(f"\nheld-out views after {args.seconds:g} s of training")
-    print(table(runs))
-    print(f"\nside by side: {run / 'eval'}\norbit video:  {Path(film['videos']['rgb']).resolve()}")
+    print(table({"loom": woven, "nerf@tiny": nerf}))
+    print(f"\nside by side: {Path(woven['run']) / 'eval'}")
+    places = {"orbit video": woven["videos"]["rgb"], "web page": woven["page"], "everything": woven["index"]}
+    for name, place in places.items():
+        print(f"{name + ':':13} {Path(place).resolve()}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ PILOT = 128
 """Voxels across the first, quick bake, from whose size the next one's resolution follows."""
 FINEST: dict[SceneKind, int] = {"object": 512, "unbounded": 1024, "forward-facing": 1024}
 """Voxels beyond which nothing is gained: as fine as the default field itself."""
+MEGABYTES: dict[SceneKind, float] = {"object": 15.0, "unbounded": 40.0, "forward-facing": 40.0}
+"""Of a page, where nobody says how large it may be."""
 COARSEST = 16
 """Voxels below which nothing can be made out."""
 MARGIN = 0.96

@@ -1,5 +1,6 @@
-"""What is asked of known captures on two cores: quality after some seconds, and seconds of a frame."""
+"""What is asked of known captures on two cores: quality, seconds of a frame, and what a web page may cost."""
 
+from rayloom.baking.fitting import MEGABYTES
 from rayloom.bench.rows import Bar
 from rayloom.data.scene import Scene
 
@@ -17,6 +18,9 @@ _FRAME_SECONDS = {
     ("fox", 540, 960): 1.5,
 }
 """At most, by folder, width and height."""
+
+_PAGE_LOSS = {"blender_chair_400": 0.7, "fox": 1.5}
+"""At most, in dB on held-out views, below the field that was baked, by folder."""
 
 PEAK_MEMORY = Bar("value", 2048.0)
 """At most, in MiB, while a capture of 100 photos of 400 x 400 pixels is trained."""
@@ -36,3 +40,14 @@ def frame_goal(scene: Scene, width: int, height: int) -> Bar | None:
     """What a frame may take; None where nothing was set."""
     threshold = _FRAME_SECONDS.get((scene.root.name, width, height))
     return None if threshold is None else Bar("value", threshold)
+
+
+def loss_goal(scene: Scene) -> Bar | None:
+    """By how much a web page may be worse than its field; None where nothing was set."""
+    threshold = _PAGE_LOSS.get(scene.root.name)
+    return None if threshold is None else Bar("value", threshold)
+
+
+def size_goal(scene: Scene) -> Bar:
+    """How large a web page may be."""
+    return Bar("value", MEGABYTES[scene.info.kind])

@@ -27,6 +27,8 @@ class Effort:
     num_photos: tuple[int, ...] = (50, 100, 200, 500, 1000)
     frame_sizes: tuple[tuple[int, int], ...] = ((400, 400), (800, 800), (960, 540))
     """Width and height of rendered frames."""
+    voxels: int | None = None
+    """Across a baked scene; as many as its page has room for where no number is given."""
 
 
 def seconds_of(call: Callable[[], object]) -> float:

@@ -26,6 +26,7 @@ WORDS = {
     "kernels": "the limits of the machine, and every kernel beside its own",
     "train": "the fused training step beside other forms, quality over time, and scaling",
     "render": "pictures in one kernel and composed",
+    "share": "a scene baked into a web page beside its field",
 }
 
 
@@ -34,13 +35,14 @@ class BenchOptions:
     """Options of `rayloom bench`."""
 
     words: Word[tuple[str, ...]] = ()
-    """What to measure: kernels, train, render; all three where none is named."""
+    """What to measure: kernels, train, render, share; all four where none is named."""
     data: Path | None = None
     """Capture to train on; by default photos of an invented object."""
     seconds: float = 30.0
-    """Training time, for train and render."""
+    """Training time, for train, render and share."""
     out: Path = Path("outputs/bench")
-    """Folder for bench-WORD-DEVICE.json and plots; what an earlier bench wrote there is replaced."""
+    """Folder for bench-WORD-DEVICE.json and plots; what an earlier bench wrote there is replaced. That of
+    share has the name of the capture too."""
     device: Device = "auto"
     """Where to measure; auto takes a GPU if there is one."""
     json: bool = False
@@ -83,14 +85,14 @@ def run(args: list[str]) -> int:
 
 
 def measure(options: BenchOptions, device: "torch.device", effort: "Effort") -> Iterator[Report]:
-    """The reports that were asked for, each as soon as it is there; train and render share one training."""
+    """The reports that were asked for, each as soon as it is there; only one field is trained."""
     words = options.words or tuple(WORDS)
     if "kernels" in words:
         from rayloom.bench.kernels import measure_kernels
 
         note("measuring the limits of the machine and every kernel", quiet=options.quiet)
         yield measure_kernels(device, effort)
-    if not {"train", "render"} & set(words):
+    if set(words) <= {"kernels"}:
         return
     from rayloom.bench.frames import measure_rendering
     from rayloom.bench.training import measure_training, train_field
@@ -104,6 +106,11 @@ def measure(options: BenchOptions, device: "torch.device", effort: "Effort") -> 
     if "render" in words:
         note("measuring pictures", quiet=options.quiet)
         yield measure_rendering(trained.method, scene, effort)
+    if "share" in words:
+        from rayloom.bench.sharing import measure_sharing
+
+        note("baking a web page and measuring it", quiet=options.quiet)
+        yield measure_sharing(trained.method, scene, options.data_config, effort, device)
 
 
 def open_scene(options: BenchOptions) -> "Scene":

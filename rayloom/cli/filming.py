@@ -1,5 +1,6 @@
 """Which cameras film a scene, and how the frames become files; for `render`."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +11,22 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
+from rayloom.baking.baked import Origin
 from rayloom.cameras import paths
 from rayloom.cameras.camera import Cameras
+from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.cameras.path_files import CameraPath, read_camera_path
 from rayloom.data.batches import scene_cameras
 from rayloom.data.scene import Scene
 from rayloom.errors import InputError
+from rayloom.geometry.transforms import so3_exp
 from rayloom.method import Method
 from rayloom.metrics import pictures
 from rayloom.types import Image
 
 FPS = 30.0
+PAGE_SIZE = (800, 600)
+"""Width and height of a film of a page, which does not know how large its photos were."""
 CHANNELS = ("rgb", "depth", "opacity")
 
 
@@ -28,7 +34,39 @@ def made_path(
     scene: Scene, name: str, num_frames: int, *, width: int | None, height: int | None, scale: float
 ) -> CameraPath:
     """An orbit, spiral or interpolation, by default as large as most photos."""
-    cameras = scene_cameras(scene)
+    return _made_path(scene_cameras(scene), name, num_frames, width=width, height=height, scale=scale)
+
+
+def path_of_page(
+    origin: Origin, word: str, num_frames: int, *, width: int | None, height: int | None, scale: float
+) -> CameraPath:
+    """A path through a baked scene whose photos are not at hand: an orbit, or a camera path file.
+
+    Raises InputError for other paths, which go by the photos.
+    """
+    if word.endswith(".json"):
+        near, far = origin.scene.near, origin.scene.far
+        return _from_file(Path(word), np.array(origin.raw_from_world), near, far, scale)
+    if word != "orbit" or origin.scene.kind == "forward-facing":
+        raise InputError(f"--path {word}", "goes by the photos; expected --data CAPTURE, or a FILE.json")
+    return _made_path(_first_views(origin), word, num_frames, width=width, height=height, scale=scale)
+
+
+def _first_views(origin: Origin) -> Cameras:
+    """The view that a page begins with, turned in eight steps about the vertical through its focus."""
+    width, height = PAGE_SIZE
+    focal = 0.5 * height / math.tan(origin.fov_rad / 2)
+    lens = Intrinsics(CameraModel.PINHOLE, width, height, focal, focal, width / 2, height / 2)
+    first, focus = torch.tensor(origin.first_view), torch.tensor(origin.focus)
+    turns = so3_exp(torch.arange(8)[:, None] * torch.tensor([0.0, 0.0, math.pi / 4]))
+    centers = turns @ (first[:, 3] - focus) + focus
+    poses = torch.cat([turns @ first[:, :3], centers[..., None]], dim=-1)
+    return Cameras.from_intrinsics([lens] * 8, poses, origin.scene.near, origin.scene.far)
+
+
+def _made_path(
+    cameras: Cameras, name: str, num_frames: int, *, width: int | None, height: int | None, scale: float
+) -> CameraPath:
     photo_width, photo_height = cameras.size.mode(dim=0).values.tolist()
     if width is None and height is None:
         width, height = photo_width, photo_height
@@ -57,7 +95,13 @@ def held_out_path(scene: Scene, scale: float) -> CameraPath:
 def path_from_file(scene: Scene, file: Path, scale: float) -> CameraPath:
     """A camera path of the nerfstudio viewer, which speaks of the capture's own frame."""
     near, far = float(scene.near.min()), float(scene.far.max())
-    path = read_camera_path(file, scene.raw_from_world, near=near, far=far)
+    return _from_file(file, scene.raw_from_world, near, far, scale)
+
+
+def _from_file(
+    file: Path, raw_from_world: NDArray[np.float64], near: float, far: float, scale: float
+) -> CameraPath:
+    path = read_camera_path(file, raw_from_world, near=near, far=far)
     return CameraPath(_scaled(path.cameras, scale), path.fps)
 
 
@@ -87,8 +131,13 @@ def write_frame(image: Image, folder: Path, name: str, bounds: tuple[float, floa
         pictures.write_png(frame, folder / channel / f"{name}.png")
 
 
+def has_frame(folder: Path, name: str) -> bool:
+    """Whether `write_frame` has written this frame whole; the last channel is written last."""
+    return (folder / CHANNELS[-1] / f"{name}.png").is_file()
+
+
 def read_frames(folder: Path, channel: str) -> Iterator[NDArray[np.uint8]]:
-    """The frames of a channel, in order."""
-    for file in sorted((folder / channel).glob("*.png")):
+    """The frames of a channel, in order, without what a killed program left half written."""
+    for file in sorted((folder / channel).glob("[!.]*.png")):
         with PILImage.open(file) as picture:
             yield np.asarray(picture)

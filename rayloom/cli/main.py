@@ -10,12 +10,14 @@ from rayloom import __version__
 from rayloom.errors import InputError
 
 COMMANDS = {
+    "weave": "do all of it: from photos to scores, a web page and a film",
     "process": "find the cameras of bare photos or of a video",
     "inspect": "say what is understood of a folder of photos",
     "train": "learn a scene from photos",
     "eval": "compare a trained scene with the photos held out",
     "render": "film a trained scene along a camera path",
-    "export": "take a trained scene away, as one web page",
+    "view": "walk through a trained scene or a capture in a browser",
+    "export": "take a trained scene away: a web page, a mesh, points or cameras",
     "methods": "list the methods",
     "claims": "list what the methods are claimed to do, or measure it",
     "bench": "measure the engine beside the limits of this machine",

@@ -2,11 +2,11 @@
 
 import math
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rayloom.cli.opening import Device, open_run, results_folder
+from rayloom.cli.opening import Device, open_page, open_run, results_folder
 from rayloom.cli.options import Word, parse
 from rayloom.cli.output import note, print_json
 from rayloom.data.scene import Scene
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from rayloom.cameras.path_files import CameraPath
     from rayloom.method import Method
 
+FILM = "film.mp4"
 MADE_PATHS = ("orbit", "spiral", "interpolate")
+
+
+def check_path(word: str) -> None:
+    """Raise InputError unless the word names a camera path, or could be a file of one."""
+    if word not in (*MADE_PATHS, "test") and not word.endswith(".json"):
+        known = ", ".join((*MADE_PATHS, "test"))
+        raise InputError("--path", f"is {word!r}; expected one of {known}, or a FILE.json")
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class RenderOptions:
     scale: float = 1.0
     """Divides the resolution."""
     data: Path | None = None
-    """Where the capture is now, if it has moved since."""
+    """Where the capture is now, if it has moved since; a page orbits and follows a FILE.json without."""
     device: Device = "auto"
     """Where to render; auto takes a GPU if there is one."""
     json: bool = False
@@ -56,9 +64,7 @@ class RenderOptions:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"--{name}", f"is {value}; expected a positive number")
-        if self.path not in (*MADE_PATHS, "test") and not self.path.endswith(".json"):
-            known = ", ".join((*MADE_PATHS, "test"))
-            raise InputError("--path", f"is {self.path!r}; expected one of {known}, or a FILE.json")
+        check_path(self.path)
         if self.path not in MADE_PATHS and (self.width or self.height):
             raise InputError("--width, --height", f"do not go with --path {self.path}; expected --scale")
 
@@ -69,16 +75,14 @@ def run(args: list[str]) -> int:
     file = options.out if options.out is not None and options.out.suffix == ".mp4" else None
     if file is not None and file.exists():
         raise InputError(file, "exists; expected a new file")
-    method, scene = open_run(options.run, options.data, options.device)
-    path = _camera_path(options, scene)
+    method, path = _method_and_path(options)
+    path = replace(path, fps=options.fps or path.fps)
     if file is not None:
         with tempfile.TemporaryDirectory() as folder:
-            _render(method, path, Path(folder), quiet=options.quiet)
-            videos = _write_videos(Path(folder), file, options.fps or path.fps)
+            videos = film(method, path, Path(folder), file, quiet=options.quiet)
     else:
         folder = empty_folder(options.out, results_folder(options.run) / "render" / Path(options.path).stem)
-        _render(method, path, folder, quiet=options.quiet)
-        videos = _write_videos(folder, folder / "film.mp4", options.fps or path.fps)
+        videos = film(method, path, folder, folder / FILM, quiet=options.quiet)
     if options.json:
         print_json(
             {"run": str(options.run), "path": options.path, "frames": len(path.cameras), "videos": videos}
@@ -88,37 +92,61 @@ def run(args: list[str]) -> int:
     return 0
 
 
-def _camera_path(options: RenderOptions, scene: Scene) -> "CameraPath":
+def _method_and_path(options: RenderOptions) -> "tuple[Method[Any], CameraPath]":
+    """What is filmed, and along which path; a page can be filmed without its photos."""
+    size: dict[str, Any] = {"width": options.width, "height": options.height, "scale": options.scale}
+    if not options.run.is_file() or options.data is not None:
+        method, scene = open_run(options.run, options.data, options.device)
+        return method, camera_path(scene, options.path, options.frames, **size)
+    from rayloom.cli.filming import path_of_page
+
+    player = open_page(options.run)
+    return player, path_of_page(player.baked.origin, options.path, options.frames, **size)
+
+
+def camera_path(
+    scene: Scene,
+    word: str,
+    frames: int,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    scale: float = 1.0,
+) -> "CameraPath":
+    """The path of this name, or in this file; sizes are for made paths, whose frames are so many."""
     from rayloom.cli.filming import held_out_path, made_path, path_from_file
 
-    if options.path in MADE_PATHS:
-        size = {"width": options.width, "height": options.height}
-        return made_path(scene, options.path, options.frames, **size, scale=options.scale)
-    if options.path == "test":
-        return held_out_path(scene, options.scale)
-    return path_from_file(scene, Path(options.path), options.scale)
+    if word in MADE_PATHS:
+        return made_path(scene, word, frames, width=width, height=height, scale=scale)
+    if word == "test":
+        return held_out_path(scene, scale)
+    return path_from_file(scene, Path(word), scale)
 
 
-def _render(method: "Method[Any]", path: "CameraPath", folder: Path, *, quiet: bool) -> None:
-    from rayloom.cli.filming import depth_bounds, write_frame
+def film(
+    method: "Method[Any]", path: "CameraPath", folder: Path, file: Path, *, quiet: bool
+) -> dict[str, str]:
+    """Frames as PNG in `folder`, and videos of them: colour in `file`, the other channels beside it.
 
-    device = next(method.parameters()).device
-    bounds = depth_bounds(method, path.cameras, device)
-    num_frames = len(path.cameras)
-    for i in range(num_frames):
-        image = method.render_image(path.cameras.image_rays(i).to(device))
-        write_frame(image, folder, f"{i:04d}", bounds)
-        note(f"frame {i + 1} of {num_frames}", quiet=quiet)
-
-
-def _write_videos(folder: Path, file: Path, fps: float) -> dict[str, str]:
-    """Colour into `file`, the other channels beside it; the paths by channel."""
-    from rayloom.cli.filming import CHANNELS, read_frames
+    Frames that lie there already are taken as they are. Gives the paths of the videos by channel.
+    """
+    from rayloom.cli.filming import CHANNELS, depth_bounds, has_frame, read_frames, write_frame
     from rayloom.export.video import write_video
 
-    videos = {}
+    device, num_frames = next(method.parameters()).device, len(path.cameras)
+    bounds = depth_bounds(method, path.cameras, device)
+    for i in range(num_frames):
+        if not has_frame(folder, f"{i:04d}"):
+            image = method.render_image(path.cameras.image_rays(i).to(device))
+            write_frame(image, folder, f"{i:04d}", bounds)
+        note(f"frame {i + 1} of {num_frames}", quiet=quiet)
+    videos = film_files(file)
     for channel in CHANNELS:
-        video = file if channel == "rgb" else file.with_stem(f"{file.stem}_{channel}")
-        write_video(read_frames(folder, channel), video, fps)
-        videos[channel] = str(video)
+        write_video(read_frames(folder, channel), Path(videos[channel]), path.fps)
     return videos
+
+
+def film_files(file: Path) -> dict[str, str]:
+    """The videos of all channels, of which `file` has the colours."""
+    others = {channel: str(file.with_stem(f"{file.stem}_{channel}")) for channel in ("depth", "opacity")}
+    return {"rgb": str(file)} | others

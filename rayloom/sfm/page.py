@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray as Array
 
+from rayloom import pages
 from rayloom.data.placement.orientation import upright
 from rayloom.sfm.report import Attempt, PhotoRow, Report
 
@@ -31,48 +32,44 @@ def page(
     """
     parts = [
         _headline(report),
-        _list("What to know", report.warnings, "warnings"),
-        _list("What to do", report.advice, "advice"),
+        pages.sentences("What to know", report.warnings, "warnings"),
+        pages.sentences("What to do", report.advice, "advice"),
         _figure(cameras, points, colors) if len(cameras) else "",
         _attempts(report.attempts),
         _photos(report.photos),
-        f"<footer>Cameras by COLMAP {escape(report.colmap)}, through rayloom.</footer>",
     ]
-    return _FRAME.format(style=_STYLE, body="\n".join(part for part in parts if part))
+    return pages.document("Cameras of photos", parts, f"Cameras by COLMAP {report.colmap}, through rayloom.")
 
 
 def _headline(report: Report) -> str:
     error = "–" if report.mean_error_px is None else f"{report.mean_error_px:.2f} px"
     track = "–" if report.mean_track_length is None else f"{report.mean_track_length:.1f}"
-    facts = [
+    figures = [
         (f"{report.num_registered} of {report.num_photos}", "photos placed"),
         (error, "mean reprojection error"),
         (str(len(report.pieces)), "piece" if len(report.pieces) == 1 else "pieces"),
         (f"{report.num_points:,}", "points"),
         (track, "photos see a point"),
     ]
-    tiles = "".join(f"<div><b>{escape(value)}</b><span>{what}</span></div>" for value, what in facts)
-    return f'<h1>Cameras of {report.num_photos} photos</h1>\n<section class="facts">{tiles}</section>'
-
-
-def _list(title: str, sentences: Sequence[str], kind: str) -> str:
-    if not sentences:
-        return ""
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    return f'<section class="{kind}"><h2>{title}</h2><ul>{items}</ul></section>'
+    return f"<h1>Cameras of {report.num_photos} photos</h1>\n{pages.facts(figures)}"
 
 
 def _attempts(attempts: Sequence[Attempt]) -> str:
     if not attempts:
         return ""
-    rows = "".join(
-        f"<tr><td>{escape(attempt.name)}</td><td>{attempt.num_registered}</td>"
-        f"<td>{', '.join(map(str, attempt.pieces)) or '–'}</td><td>{_number(attempt.mean_error_px)}</td>"
-        f"<td>{attempt.seconds:.0f} s</td><td>{escape(attempt.note)}</td></tr>"
+    rows = (
+        (
+            escape(attempt.name),
+            str(attempt.num_registered),
+            ", ".join(map(str, attempt.pieces)) or "–",
+            _number(attempt.mean_error_px),
+            f"{attempt.seconds:.0f} s",
+            escape(attempt.note),
+        )
         for attempt in attempts
     )
-    head = "<tr><th>attempt<th>placed<th>pieces<th>error, px<th>time<th></tr>"
-    return f"<section><h2>What was tried</h2><table>{head}{rows}</table></section>"
+    head = ("attempt", "placed", "pieces", "error, px", "time", "")
+    return pages.section("What was tried", pages.table(head, rows))
 
 
 def _photos(rows: Sequence[PhotoRow]) -> str:
@@ -94,7 +91,7 @@ def _photos(rows: Sequence[PhotoRow]) -> str:
         "<tr><th>photo<th>size<th>camera<th>sharpness<th>texture<th>photos that match"
         "<th>features<th>points<th>error, px</tr>"
     )
-    return f'<section><h2>Photos</h2><div class="wide"><table>{head}{lines}</table></div></section>'
+    return pages.section("Photos", f'<div class="wide"><table>{head}{lines}</table></div>')
 
 
 def _bar(value: int | float, full: int | float, label: str) -> str:
@@ -112,7 +109,7 @@ def _figure(cameras: Float[Array, "n 3 4"], points: Float[Array, "m 3"], colors:
     image = (
         f'<img alt="Cameras and points, from above and from the side" src="data:image/png;base64,{picture}">'
     )
-    return f"<section><h2>Cameras and points</h2>{image}</section>"
+    return pages.section("Cameras and points", image)
 
 
 def draw(cameras: Float[Array, "n 3 4"], points: Float[Array, "m 3"], colors: UInt8[Array, "m 3"]) -> bytes:
@@ -167,52 +164,3 @@ def _window(
     everything = np.concatenate(seen)
     low, high = everything.min(0) - margin, everything.max(0) + margin
     return (low + high) / 2, 0.53 * float((high - low).max())
-
-
-_FRAME = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Cameras of photos</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
-
-_STYLE = """
-:root { --ink: #1c1e21; --soft: #6b7280; --ground: #fbfaf8; --card: #fff; --line: #e5e2dc;
-  --bar: #2f7f79; --lost: #d9480f; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e6e3; --soft: #9aa0a6; --ground: #17181a; --card: #1f2123; --line: #34373a;
-    --bar: #55b3ab; --lost: #ff8a50; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem; max-width: 70rem; background: var(--ground);
-  color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; margin: 0 0 1rem; }
-h2 { font-size: 1.05rem; margin: 0 0 .5rem; }
-section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
-  padding: 1rem 1.25rem; margin: 0 0 1rem; }
-.facts { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; }
-.facts b { display: block; font-size: 1.4rem; font-variant-numeric: tabular-nums; }
-.facts span { color: var(--soft); }
-.warnings { border-left: .3rem solid var(--lost); }
-.advice { border-left: .3rem solid var(--bar); }
-ul { margin: 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
-img { display: block; width: 100%; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 500; color: var(--soft); }
-th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
-td:first-child { max-width: 24rem; overflow: hidden; text-overflow: ellipsis; }
-td:last-child { white-space: normal; }
-.lost td { color: var(--lost); }
-.bar { display: inline-block; width: 4.5rem; height: .5rem; margin-right: .5rem; border-radius: .25rem;
-  background: var(--line); overflow: hidden; }
-.bar i { display: block; height: 100%; background: var(--bar); }
-footer { color: var(--soft); font-size: .85rem; }
-"""

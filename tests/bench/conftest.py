@@ -17,6 +17,7 @@ TINY = Effort(
     photo_sides=(8, 12),
     num_photos=(2, 4),
     frame_sizes=((12, 8), (6, 6)),
+    voxels=24,
 )
 CPU = torch.device("cpu")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rayloom.bench import training
+from rayloom.bench import browser, training
 from rayloom.bench.rows import Row
 from rayloom.cli import bench as bench_command
 from rayloom.cli.main import run
@@ -13,7 +13,8 @@ from tests.bench.conftest import TINY
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch):
-    """Small problems, and no process that compiles everything anew."""
+    """Small problems, no process that compiles everything anew, and no browser."""
+    monkeypatch.setattr(browser, "PROGRAMS", ())
     measure = bench_command.measure
     monkeypatch.setattr(
         bench_command, "measure", lambda options, device, effort: measure(options, device, TINY)
@@ -27,20 +28,20 @@ def bench(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def check(report: dict[str, Any], word: str) -> None:
+    assert word == report["word"]
     assert set(report) == {"word", "machine", "rows", "curves"}
-    assert report["word"] == word
     assert {"cpu", "gpu", "device", "threads", "float32_lanes", "torch", "date"} == set(report["machine"])
     for row in report["rows"]:
         assert {"name", "value", "unit", "limit", "share", "ratio", "bar", "met", "note"} <= set(row)
         assert row["value"] is not None or row["note"]
 
 
-def test_all_three_are_measured_kept_and_printed_as_json(
+def test_all_four_are_measured_kept_and_printed_as_json(
     capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = bench(["--data", str(capture), "--seconds", "0.5", "--out", str(tmp_path), "--json"], capsys)
     found = json.loads(said)
-    assert list(found) == ["kernels", "train", "render"]
+    assert list(found) == ["kernels", "train", "render", f"share-{capture.name}"]
     for word, report in found.items():
         check(report, word)
         assert json.loads((tmp_path / f"bench-{word}-cpu.json").read_text()) == report
@@ -64,7 +65,7 @@ def test_one_word_is_measured_alone_and_printed_as_a_table(
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["kernel"], "bench 'kernel': unknown; expected one of kernels, train, render"),
+        (["kernel"], "bench 'kernel': unknown; expected one of kernels, train, render, share"),
         (["train", "--seconds", "0"], "--seconds: is 0.0; expected a positive time"),
         (["render", "--data", "nowhere/at/all"], "nowhere"),
     ],

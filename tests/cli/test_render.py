@@ -2,9 +2,15 @@ import json
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+import torch
 
+from rayloom.baking.files import page, read_page, write_page
+from rayloom.cameras.path_files import write_camera_path
+from rayloom.cli.filming import path_of_page
 from rayloom.cli.main import run
+from tests.baking.shining_ball import SCENES, baked_voxels, origin_of
 from tests.cli.answers import json_of, refusal
 from tests.cli.conftest import SIZE, Trained
 
@@ -42,3 +48,24 @@ def test_render_takes_test_views_and_path_files(
         assert run(args) == 0
         assert frame_sizes(out) == [size] * 2
         assert "exists; expected a new file" in refusal(args, capsys)
+
+
+def test_a_page_is_filmed_without_its_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, path_file = tmp_path / "scene.html", tmp_path / "path.json"
+    origin = origin_of(SCENES["object"])
+    write_page(page(baked_voxels(tmp_path / "parts", resolution=24), origin, "ball"), file)
+    film = path_of_page(origin, "orbit", 4, width=20, height=None, scale=1.0)
+    # The ball is in the middle of every frame, at the distance of the first view.
+    centers = film.cameras.world_from_camera[:, :, 3]
+    first = torch.tensor(origin.first_view)[:, 3].norm()
+    assert centers.norm(dim=-1).tolist() == pytest.approx([float(first)] * 4, rel=1e-4)
+    assert film.cameras.size.tolist() == [[20, 15]] * 4
+    opacity = [read_page(file).look(film.cameras.image_rays(i)).opacity for i in range(4)]
+    assert all(image[7, 10] > 0.9 and image[0, 0] == 0 for image in opacity)
+    write_camera_path(path_file, film, np.array(origin.raw_from_world))
+    for word in ("orbit", str(path_file)):
+        args = ["render", str(file), "--path", word, "--frames", "4", "--scale", "2", "--quiet"]
+        result = json_of(args, capsys)
+        assert isinstance(result, dict)
+        assert result["frames"] == 4
+    assert "--path test: goes by the photos" in refusal(["render", file, "--path", "test"], capsys)

@@ -2,7 +2,6 @@ import base64
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -13,28 +12,12 @@ from PIL import Image
 from rayloom.sfm.page import draw, page
 from rayloom.sfm.report import Attempt, Report
 from tests.data.camera_rings import look_at
+from tests.html_reader import Reader
 from tests.sfm.reports import good_report, report_on, ring_scene, row
 
 NOTHING = (np.zeros((0, 3, 4)), np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
 TAGS = {*("html", "head", "meta", "title", "style", "body", "h1", "h2", "section", "div", "b", "span")}
 TAGS |= {*("ul", "li", "table", "tr", "th", "td", "i", "img", "footer")}
-
-
-class Reader(HTMLParser):
-    """What a browser would see: tags with their attributes, and text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.text = [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data):
-        self.text.append(data)
 
 
 def ink(png):
@@ -79,7 +62,7 @@ def test_names_and_notes_are_text_whatever_is_in_them(words):
 def test_the_page_needs_nothing_from_outside():
     text = page(good_report(), *ring_scene())
     assert set(Reader(text).tags) <= TAGS
-    addresses = [value for name, value in Reader(text).attributes if name in ("src", "href")]
+    addresses = Reader(text).addresses()
     assert len(addresses) == 1
     assert addresses[0].startswith("data:image/png;base64,")
     assert not re.search(r"https?:|url\(|@import", text)
