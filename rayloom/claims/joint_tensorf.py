@@ -1,13 +1,14 @@
 """What Joint-TensoRF is claimed to show: its filter by itself, then cameras found again in miniature.
 
 Cameras stand as in NeRF's synthetic captures, and each is swung about the object by a random twist, in which
-every number has a deviation of 0.15. "Plain" is the same tensor on the same grids with cameras that learn,
-without filter, blur, random scales and edges. Errors are medians over the photos, after the similarity that
-no photo can tell. What claims share is trained once for each seed, so that most of the time is told beside
-the first of them. Claims on captures look for them in the folder that RAYLOOM_DATA names.
+every number has a deviation of 0.15, moves in the units of the files. "Plain" is the same tensor on the same
+grids with cameras that learn, without filter, blur, random scales and edges. Errors are medians over the
+photos, after the similarity that no photo can tell. What claims share is trained once for each seed, so that
+most of the time is told beside the first of them.
 """
 
 import time
+import timeit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
     from rayloom.data.scene import Scene
     from rayloom.method import Method
 
-STEPS, FERN_STEPS = 4000, 3000
+STEPS, FERN_STEPS = 6000, 3000
 NOISE = 0.15
 FOUND_DEG, LOST_DEG = 1.0, 5.0
-VIEWS, CHAIR_VIEWS = 28, (24, 4)
+VIEWS, CHAIR_VIEWS = 28, (100, 4)
 Place = Literal["still life", "chair"]
 PLACES: Mapping[Place, Mapping[str, object]] = {
     # Photos of 100 pixels, and of 133: in smaller ones on coarser grids cameras that learn need no filter.
     "still life": {"first_resolution": 64, "resolution": 96, "num_samples": 96},
-    "chair": {"first_resolution": 96, "resolution": 128, "num_samples": 96},
-}
-LOST = """Cameras are lost or found as a whole: three of five seeds end above 5 degrees, with the filter and
-without it; only with it two end below 1. Presumably a tenth of the paper's steps leaves too little time under
-a wide filter. More steps, wider filters and more views were not tried."""
+    # Filters of 0.3, 0.15 and 0.07 in the units of the files, as in the paper, whose box is larger. Cameras
+    # that move faster are lost for good before the field shows them the way.
+    "chair": {"first_resolution": 96, "resolution": 128, "num_samples": 96, "pose_lr": 3e-3,
+              "pose_lr_final": 1e-4, "filter_widths": (0.137, 0.068, 0.032, 0.0)},
+}  # fmt: skip
 PLAIN: Mapping[str, object] = dict.fromkeys(("blur_2d", "filter_3d", "random_scales", "edge_loss"), False)
 SYSTEMS: Mapping[str, Mapping[str, object]] = {
     "joint": {},
@@ -89,12 +90,7 @@ def _share_of_time(nodes: int, seed: int) -> Measurement:
 
     def seconds(work: Callable[[], object]) -> float:
         """The least of a few, so that what else the machine does counts little."""
-        times: list[float] = []
-        for _ in range(8):
-            start = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - start)
-        return min(times)
+        return min(timeit.repeat(work, number=1, repeat=8))
 
     dense = seconds(lambda: gaussian_filter(_dense(lines, planes), 6.4, (0, 1, 2)))
     return Measurement(measured=seconds(lambda: _filtered(lines, planes)) / dense, baseline=dense)
@@ -109,7 +105,7 @@ def _share_of_memory(nodes: int) -> Measurement:
 
 @cache
 def _scene(place: Place, seed: int) -> "Scene":
-    """24 training photos with their true cameras."""
+    """Photos with their true cameras: 24 of the still life to train on, 100 of the chair."""
     from rayloom.data.scene import DataConfig
     from rayloom.data.synthetic.rigs import Dome
     from rayloom.data.synthetic.still_life import object_world
@@ -127,9 +123,14 @@ def _scene(place: Place, seed: int) -> "Scene":
 
 @cache
 def _disturbed(place: Place, seed: int) -> "Scene":
-    from rayloom.data.disturbance import noisy_poses
+    import torch
 
-    return noisy_poses(_scene(place, seed), NOISE, NOISE, seed, side="world")
+    from rayloom.data.disturbance import noisy_poses
+    from rayloom.metrics.poses import scale_of
+
+    scene = _scene(place, seed)
+    unit = float(scale_of(torch.from_numpy(scene.raw_from_world[:3])))
+    return noisy_poses(scene, NOISE, NOISE / unit, seed, side="world")
 
 
 @dataclass(frozen=True)
@@ -259,15 +260,14 @@ def _claims_of_the_filter() -> tuple[Claim, ...]:
 
 
 def _claims_of_cameras(place: Place, name: str) -> tuple[Claim, ...]:
-    analysis = LOST if place == "chair" else ""
     return (
         Claim(f"cameras-found-{name}", f"Share of seeds whose median turn ends below 1 degree, {place}.",
-              0.8, "higher", lambda seed: _found(place, seed), seeds=5, analysis=analysis),
+              0.8, "higher", lambda seed: _found(place, seed), seeds=5),
         Claim(f"plain-stays-lost-{name}", f"Share of seeds whose plain tensor ends above 5 degrees, {place}.",
-              0.8, "higher", lambda seed: _lost(place, seed), seeds=5, analysis=analysis),
+              0.8, "higher", lambda seed: _lost(place, seed), seeds=5),
         Claim(f"price-of-wrong-cameras-{name}", f"PSNR of new views lost against true cameras, {place}.",
               1.5, "lower", lambda seed: _price_of_wrong_cameras(place, seed), unit="dB",
-              seeds=5, analysis=analysis),
+              seeds=5),
     )  # fmt: skip
 
 

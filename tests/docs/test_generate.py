@@ -143,7 +143,20 @@ def test_the_table_of_the_engine_shows_what_was_measured_and_leaves_the_rest_ope
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
 
 
+def test_the_table_of_web_pages_has_a_part_for_each_capture(generate: ModuleType, tmp_path: Path):
+    assert "Open: `rayloom bench share" in generate.share_table(tmp_path)
+    for name, value in (("fox", 1.0), ("chair", None)):
+        report = Report(f"share-{name}", (Row("page below field", value, "dB", better="lower"),))
+        (tmp_path / f"bench-share-{name}-cpu.json").write_text(json.dumps(report.as_json(MACHINE)))
+    lines = generate.share_table(tmp_path).splitlines()
+    assert lines[0] == "`chair`, measured on a CPU, 2 cores, 2030-01-02:"
+    assert "| page below field | - |  |  |  |  |" in lines
+    assert "| page below field | 1 dB |  |  |  |  |" in lines
+
+
 def test_the_page_of_the_engine_includes_the_table_that_is_made(generate: ModuleType):
     page = (PROJECT / "docs/engine.md").read_text(encoding="utf-8")
     assert '--8<-- "docs/generated/engine.md"' in page
     assert generate.engine_table(PROJECT / "nowhere").count("open:") == 6
+    page = (PROJECT / "docs/share.md").read_text(encoding="utf-8")
+    assert '--8<-- "docs/generated/share.md"' in page

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from rayloom import types
+from rayloom.cli.export import FORMS
 from rayloom.cli.main import COMMANDS, run
 from rayloom.data.scene import DataConfig
 from rayloom.method import Method
@@ -27,8 +28,8 @@ def page(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
 
 
-def section(command: str) -> str:
-    return page("cli.md").split(f"\n## rayloom {command}\n")[1].split("\n## ")[0]
+def section(command: str, name: str = "cli.md") -> str:
+    return page(name).split(f"\n## rayloom {command}\n")[1].split("\n## ")[0]
 
 
 def test_every_command_has_a_section():
@@ -36,21 +37,26 @@ def test_every_command_has_a_section():
     assert sections == list(COMMANDS)
 
 
+ALSO = {"train": ["resuming"], "export": [f"export_{form}" for form in FORMS]}
+"""Modules with further options of a command."""
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_section_is_one_of_the_command(command: str):
-    module = importlib.import_module(f"rayloom.cli.{command}")
-    (options,) = (value for name, value in vars(module).items() if name == f"{command.capitalize()}Options")
+    modules = [importlib.import_module(f"rayloom.cli.{name}") for name in (command, *ALSO.get(command, []))]
+    kinds = [value for module in modules for name, value in vars(module).items() if name.endswith("Options")]
     mentioned = set(re.findall(r"--([a-z][a-z-]*)", section(command)))
-    assert mentioned <= set(option_names(options)) | {"help"}
+    assert kinds
+    assert mentioned <= {name for kind in kinds for name in option_names(kind)} | {"help"}
 
 
 def example(command: str) -> Any:
-    (block,) = re.findall(r"^```json\n(.*?)^```", section(command), re.DOTALL | re.MULTILINE)
+    (block,) = re.findall(r"^```json\n(.*?)^```", section(command, "json.md"), re.DOTALL | re.MULTILINE)
     return json.loads(block)
 
 
 def test_the_example_of_train_has_the_fields_of_an_outcome():
-    outcome = {item.name for item in dataclasses.fields(Outcome)} - {"interrupted"}
+    outcome = {item.name for item in dataclasses.fields(Outcome)} - {"interrupted", "signal"}
     assert set(example("train")) == {"run", "method", "peak_memory_mb", "eval"} | outcome
 
 
@@ -99,9 +105,7 @@ def test_the_page_on_captures_explains_every_option_of_reading():
     assert explained == set(option_names(DataConfig))
 
 
-@pytest.mark.parametrize(
-    "name", ["architecture.md", "conventions.md", "cli.md", "data.md", "engine.md", "index.md"]
-)
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.md")))
 def test_a_page_is_short(name: str):
     assert len(page(name).splitlines()) <= 150
 
