@@ -6,7 +6,7 @@ from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
-from rayloom.claims.experiments import captured, photograph, trained, trained_for
+from rayloom.claims.experiments import captured, photograph, trained
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from rayloom.methods.rels_nerf import ReLSNeRF
     from rayloom.types import Rays
 
-SECONDS, STEPS = 120, 900
-"""Of a run on large pictures, and of one on small ones."""
+STEPS, SMALL_STEPS = 400, 150
+"""Of a run on large pictures, somewhat less than a minute on one core, and of one on small ones."""
+UNTIL_B = 0.44
+"""Share of a run after which the last phase begins."""
 Place = Literal["still life", "chair", "fox"]
 
 
@@ -46,18 +48,19 @@ def scene(place: Place, seed: int, size: int = 400) -> "Scene":
 
 @cache
 def run(place: Place, autoencoder: str, seed: int, **settings: object) -> "ReLSNeRF":
-    """A run on large pictures, for some seconds."""
-    share = 0.6 if "shares" in settings else 1.0
-    options: dict[str, Any] = {"preset": "default", "seconds": share * SECONDS, "seed": seed, **settings}
-    found: Any = trained_for("rels-nerf", scene(place, seed), autoencoder=autoencoder, **options)
+    """A run on large pictures."""
+    steps = round(STEPS * (UNTIL_B if "shares" in settings else 1))
+    options: dict[str, Any] = {"preset": "default", "steps": steps, "seed": seed, **settings}
+    found: Any = trained("rels-nerf", scene(place, seed), autoencoder=autoencoder, **options)
     return found.eval()
 
 
 @cache
 def small_run(seed: int, **settings: object) -> "ReLSNeRF":
-    """A run on small pictures of the still life, for some steps."""
+    """A run of a small field on small pictures of the still life."""
+    options: dict[str, Any] = {"autoencoder": "r32", **settings}
     seen = scene("still life", seed, size=100)
-    found: Any = trained("rels-nerf", seen, preset="default", steps=STEPS, seed=seed, **settings)
+    found: Any = trained("rels-nerf", seen, preset="tiny", steps=SMALL_STEPS, seed=seed, **options)
     return found.eval()
 
 
@@ -88,14 +91,20 @@ def _scores(scene: "Scene", show: "Callable[[Rays, Tensor], Tensor]", split: "Sp
     return Quality(*(fmean(column) for column in zip(*found, strict=True)))
 
 
-def decoded(method: "ReLSNeRF", scene: "Scene", split: "Split" = "test") -> Quality:
-    """Scores of decoded pictures."""
-    return _scores(scene, lambda rays, _: method.render_image(rays).rgb, split)
+@cache
+def decoded(
+    place: Place, autoencoder: str, seed: int, split: "Split" = "test", **settings: object
+) -> Quality:
+    """Scores of decoded pictures of a run."""
+    method = run(place, autoencoder, seed, **settings)
+    return _scores(scene(place, seed), lambda rays, _: method.render_image(rays).rgb, split)
 
 
-def colors(method: "ReLSNeRF", scene: "Scene") -> Quality:
-    """Scores of the field's own colours."""
-    return _scores(scene, lambda rays, _: method.color_image(rays).rgb)
+@cache
+def colors(place: Place, autoencoder: str, seed: int) -> Quality:
+    """Scores of the field's own colours in a run."""
+    method = run(place, autoencoder, seed)
+    return _scores(scene(place, seed), lambda rays, _: method.color_image(rays).rgb)
 
 
 def reconstructed(method: "ReLSNeRF", scene: "Scene") -> Quality:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from rayloom.methods.rels_nerf import ReLSNeRF
     from rayloom.types import Image
 
-NUM_FRAMES, FRAMES_OF_A_TURN, SIZE = 24, 120, 200
+NUM_FRAMES, FRAMES_OF_A_TURN = 24, 120
+SIZE = 400
+"""Pixels along a side, as in the photos: latents know no other scale."""
 
 
 @cache
@@ -48,16 +50,13 @@ def true_image(photos: "Scene", seed: int, cameras: "Cameras", index: int) -> "I
 
 def depth_error(method: "ReLSNeRF", photos: "Scene", seed: int) -> float:
     """Mean error of depth on new views, where there is matter, world units."""
-    import torch
-
     from rayloom.data.batches import scene_cameras
 
     cameras, errors = scene_cameras(photos), []
-    with torch.inference_mode():
-        for i in photos.indices("test"):
-            truth, found = true_image(photos, seed, cameras, i), method.color_image(cameras.image_rays(i))
-            met = (truth.opacity > 0.99) & (truth.depth > 0)
-            errors.append(float((found.depth - truth.depth)[met].abs().mean()))
+    for i in photos.indices("test"):
+        truth, found = true_image(photos, seed, cameras, i), method.color_image(cameras.image_rays(i))
+        met = (truth.opacity > 0.99) & (truth.depth > 0)
+        errors.append(float((found.depth - truth.depth)[met].abs().mean()))
     return fmean(errors)
 
 

@@ -106,10 +106,11 @@ class R32(Autoencoder):
 
     def __init__(self, size: R32Size) -> None:
         pixels, channels, width = 3 * size.scale**2, size.channels, size.width
-        inward = [_conv3(pixels, 2 * width), ResidualBlock(2 * width), ResidualBlock(2 * width)]
+        inward = [_conv3(pixels, width), ResidualBlock(width), ResidualBlock(width)]
         outward = [_conv3(channels, width), *(ResidualBlock(width) for _ in range(size.num_blocks))]
-        encoder = _Beside(nn.Conv2d(pixels, channels, 1), inward, _conv3(2 * width, channels, bias=False))
-        decoder = _Beside(nn.Conv2d(channels, pixels, 1), outward, _conv3(width, pixels, bias=False))
+        encoder = _Beside(nn.Conv2d(pixels, channels, 1), inward, nn.Conv2d(width, channels, 1, bias=False))
+        # The widest layer looks at each latent alone: with those around, it would cost as much as all others.
+        decoder = _Beside(nn.Conv2d(channels, pixels, 1), outward, nn.Conv2d(width, pixels, 1, bias=False))
         super().__init__(
             nn.Sequential(_Centred(), nn.PixelUnshuffle(size.scale), encoder),
             nn.Sequential(decoder, nn.PixelShuffle(size.scale)), size.scale, channels,

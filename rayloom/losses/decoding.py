@@ -20,11 +20,11 @@ from rayloom.fields.latent_field import LatentField
 from rayloom.kernels.threads import torch_on_all_threads
 from rayloom.types import Image, Rays
 
-WINDOW = 128
-"""Pixels along a window's side."""
-NUM_WINDOWS = 2
+WINDOW = 32
+"""Latents along a window's side: fewer, and a decoder would see hardly anything but borders."""
+NUM_WINDOWS = 1
 """Windows of photos that a loss looks at, or of pictures between them."""
-NUM_LATENTS = 4096
+NUM_LATENTS = 2048
 RENEWED, KEPT = 4, 64
 """Every so many calls colours from between photos are rendered anew; so many renderings are kept."""
 
@@ -39,7 +39,8 @@ class DecodingLosses:
         self, views: Views, background: Float[Tensor, "3"], autoencoder: Autoencoder, tune_latents: bool
     ) -> None:
         self.autoencoder, self.tune_latents = autoencoder, tune_latents
-        self.photos = PhotoWindows(views, background, autoencoder.scale, WINDOW)
+        scale = autoencoder.scale
+        self.photos = PhotoWindows(views, background, scale, WINDOW * scale)
         self.targets: LatentPixels | None = None
         self.num_between = 0
         self.kept: list[tuple[Windows, Tensor]] = []
@@ -104,7 +105,7 @@ class DecodingDescent:
     """
 
     def __init__(self, groups: Sequence[dict[str, Any]]) -> None:
-        self.adam = torch.optim.Adam(groups)
+        self.adam = torch.optim.Adam(groups, fused=True)
         self.first_rates = [group["lr"] for group in groups]
 
     def step(

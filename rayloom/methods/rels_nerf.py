@@ -9,6 +9,8 @@ field learns colours, and its latents what the encoder makes of whole photos; C,
 decoder learns to make photos of rendered latents and, at random poses between those of the photos, what the
 field's own colours show there, while latents learn on. These are unbounded, the background has one too, and
 they do not move density: encodings of one place differ between photos, which no geometry explains.
+For the same reason detail is averaged away in B, and C is what brings it into latents: the rates of latents
+and decoder are still high then.
 
 Departs from the paper, of which the abstract alone was at hand: the field is that of `loom`, latents have a
 second grid, pictures are learned by windows with the squared error, and TAEF2 is the large network.
@@ -42,7 +44,7 @@ from rayloom.sampling.occupancy import OccupancyGrid
 from rayloom.types import Batch, Image, PackedSamples, Progress, Rays, Rendering, SceneInfo, StepReport
 
 BETAS, EPS, DISTORTION, OCCUPIED_DEPTH = (0.9, 0.99), 1e-15, 0.03, 0.05
-FALL = 0.4  # The rate of the autoencoder falls as this power of that of the field, which rests in C.
+FALL = 0.4  # Rates of latents and autoencoder fall as this power of that of the field, which rests in C.
 LATENT = 0.01  # Brings the error of latents near that of pictures: Adam's moments live on into C.
 
 
@@ -54,13 +56,13 @@ class ReLSNeRFConfig(MethodConfig):
     """Learning rate of the field at the start."""
     lr_final: float = 5e-5
     """What it would fall to by the end of the run, did the field not rest in C."""
-    lr_hold: float = 0.35
+    lr_hold: float = 0.1
     """Share of the run before the learning rate begins to fall."""
     network_lr: float = 2e-3
     """Learning rate of encoder and decoder at the start."""
     autoencoder: AutoencoderName = "r32"
     """Networks of three sizes that learn the photos, or one that knows pictures already."""
-    shares: tuple[float, float] = (0.1, 0.5)
+    shares: tuple[float, float] = (0.04, 0.4)
     """Of the run, for A, which a pretrained autoencoder goes without, and for B; the rest is for C."""
     gamma: float = 0.7
     """Weight of photos in C; the rest is for poses between them, of which 1 has none."""
@@ -182,12 +184,10 @@ class ReLSNeRF(Method[ReLSNeRFConfig]):
             return {"prior": prior(self.latents, self.autoencoder)}
         if self.phase == "autoencoder":
             return {"autoencoder": pictures.reconstruction()}
-        terms: dict[str, Tensor] = {}
-        if self.config.tune_latents or not in_c:
-            terms["latent"] = LATENT * pictures.latents(self.render_latents, self.latents)
-        if in_c:
-            terms["decoded"] = gamma * pictures.decoded(self.render_latents)
-        if in_c and gamma < 1:
+        if not in_c:
+            return {"latent": LATENT * pictures.latents(self.render_latents, self.latents)}
+        terms = {"decoded": gamma * pictures.decoded(self.render_latents)}
+        if gamma < 1:
             terms["between"] = (1 - gamma) * pictures.between(self.render_latents, self.color_image)
         return terms
 
@@ -240,9 +240,10 @@ class ReLSNeRF(Method[ReLSNeRFConfig]):
         return Image(rgb, *spread_depth(opacity, depth, rays.shape[0], rays.shape[1], scale))
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """The field, its latents, and the autoencoder, whose rate falls less."""
-        c, adam = self.config, {"lr": self.config.lr, "betas": BETAS, "eps": EPS, "fall": 1.0}
-        last = c.network_lr * (c.lr_final / c.lr) ** FALL
-        networks = {"lr": c.network_lr, "lr_final": last, "fall": FALL}
-        parts = ((self.field, adam), (self.latents, adam), (self.autoencoder, networks))
+        """The field, and its latents and the autoencoder, whose rates fall less."""
+        c, adam = self.config, {"lr": self.config.lr, "betas": BETAS, "eps": EPS}
+        fallen = (c.lr_final / c.lr) ** FALL
+        latents = {**adam, "lr_final": c.lr * fallen, "fall": FALL}
+        networks = {"lr": c.network_lr, "lr_final": c.network_lr * fallen, "fall": FALL}
+        parts = ((self.field, adam), (self.latents, latents), (self.autoencoder, networks))
         return [{"params": list(part.parameters()), **rates} for part, rates in parts]

@@ -12,7 +12,7 @@ from rayloom.fields.autoencoders import R32, R32Size, new_autoencoder
 from rayloom.fields.latent_field import LatentField
 from rayloom.geometry.transforms import look_at
 from rayloom.kernels import HashGridLayout
-from rayloom.losses.decoding import RENEWED, DecodingDescent, DecodingLosses, prior
+from rayloom.losses.decoding import NUM_WINDOWS, RENEWED, DecodingDescent, DecodingLosses, prior
 from rayloom.types import Image, Rays
 
 BACKGROUND = torch.ones(3)
@@ -127,7 +127,7 @@ def test_between_photos_colours_are_the_truth():
     # Zero latents decode to the mean square; it is the same in every window.
     side = decoding.photos.side * SCALE
     shown = decoding.autoencoder.decode(torch.zeros(1, side // SCALE, side // SCALE, CHANNELS), side, side)
-    shown = shown.detach()[0].repeat(2, 1, 1)
+    shown = shown.detach()[0].repeat(NUM_WINDOWS, 1, 1)
     for _ in range(RENEWED):
         assert decoding.between(nothing, color_image).item() < 1e-12
     # Once in so many calls there are new ones; both are seen from then on.
@@ -135,7 +135,7 @@ def test_between_photos_colours_are_the_truth():
     found = {round(decoding.between(nothing, color_image).item(), 4) for _ in range(RENEWED)}
     assert 0.01 in found
     assert found <= {0.0, 0.01}
-    assert asked == [torch.Size([2 * side, side])] * 2
+    assert asked == [torch.Size([NUM_WINDOWS * side, side])] * 2
 
 
 @pytest.mark.parametrize("tune_latents", [True, False])
