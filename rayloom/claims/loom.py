@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 FULL_SIZE = ("fox", "desk_colmap", "cafe_table_360")
 """Real captures with photos of half a megapixel."""
 SHARP_SECONDS = 120
+SQUARES_TELL_LESS = """Rays beside each other tell less than rays far apart, of which runs this short never
+have enough, and shallow features make each of them dearer. On the fox at half size, 40 s on one core, squares
+of 16 pixels in every other step of the last 30 % gave LPIPS 0.373 instead of 0.356, and 0.73 dB less. Squares
+of 32 with a squared error alone did worse than that, so it is not the losses. Longer runs were not tried."""
 
 
 def _a_fifth_of_the_time(seed: int) -> Measurement:
@@ -147,6 +151,7 @@ CLAIMS = (
         threshold=0.9,
         better="lower",
         measure=lambda seed: _sharp_cost("lpips_vgg", truediv, seed),
+        analysis=SQUARES_TELL_LESS,
     ),
     Claim(
         name="sharp-e-warp",
@@ -154,6 +159,7 @@ CLAIMS = (
         threshold=0.9,
         better="lower",
         measure=lambda seed: _sharp_cost("e_warp", truediv, seed),
+        analysis=SQUARES_TELL_LESS,
     ),
     Claim(
         name="sharp-psnr",
@@ -162,5 +168,6 @@ CLAIMS = (
         better="lower",
         measure=lambda seed: _sharp_cost("psnr", lambda sharp, plain: plain - sharp, seed),
         unit="dB",
+        analysis=SQUARES_TELL_LESS,
     ),
 )

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rayloom.losses.photometric import charbonnier
 from rayloom.types import Crops
 
 
@@ -37,6 +38,16 @@ def alignment(rendered: Float[Tensor, "patches side side 3"], crops: Crops, weig
     matched = displaced(crops, moves, rendered.shape[1])
     errors = _masked_mean((rendered - matched.rgb).square().mean(-1), matched.valid)
     return Alignment((errors + weight * moves.to(errors).norm(dim=-1)).mean(), matched, moves)
+
+
+def anchor(rendered: Float[Tensor, "patches side side 3"], crops: Crops) -> Float[Tensor, ""]:
+    """Charbonnier error of patches in their own place.
+
+    Displacements are taken as given, so that their cost does not pull at what is rendered. A little of this
+    loss does, for the price of a little blur. Pixels that must not be used look as they were rendered.
+    """
+    still = displaced(crops, crops.valid.new_zeros(len(rendered), 2, dtype=torch.long), rendered.shape[1])
+    return charbonnier(rendered, torch.where(still.valid[..., None], still.rgb, rendered.detach()))
 
 
 @torch.no_grad()

@@ -12,12 +12,13 @@ of VGG-16's first block. Whole pictures pass through the CNN in overlapping patc
 
 From the paper: the base, these three parts, features before pooling, two stages. Recalled only, as neither
 text nor code was at hand: patches of 32 pixels in crops of 48, three layers, 60 % of the run for the first
-stage, the form of the cost. Unknown, hence ours: the numbers of features and channels, both weights, VGG-16
+stage, the form of the cost. Unknown, hence ours: the numbers of features and channels, all weights, VGG-16
 and not 19, which of the network's activations are rendered, and squared errors in the second stage.
 
-Departs from the paper, as far as known: the CNN predicts a residual and begins at zero, so that the method
-begins as its base; derivatives of Gaussians stand in where VGG's weights are missing. The base is that of
-`mip_nerf_360.py`, with what that file departs in. Single rays, as `render` sees them, have the base's colour.
+Departs from the paper, as far as known: the CNN adds a residual that begins at zero, so that the method
+begins as its base; patches learn a little from their own place too, else scenes drift; derivatives of
+Gaussians stand in where VGG's weights are missing. The base is that of `mip_nerf_360.py`, with what that file
+departs in. Single rays, as `render` sees them, have the base's colour.
 """
 
 from dataclasses import dataclass, replace
@@ -36,7 +37,7 @@ from rayloom.geometry.contraction import contract, contract_gaussians
 from rayloom.geometry.ndc import ndc_from_world, ndc_rays
 from rayloom.geometry.polyhedra import solid_directions
 from rayloom.losses import charbonnier, dense_distortion, interlevel
-from rayloom.losses.alignment import DisplacementLog, alignment
+from rayloom.losses.alignment import DisplacementLog, alignment, anchor
 from rayloom.losses.high_frequency import ShallowFeatures, high_frequency
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering import composite
@@ -47,9 +48,8 @@ from rayloom.types import Batch, Gaussians, Image, Intervals, Patch, Progress, R
 ANNEAL_SLOPE = 10.0
 DILATION_MULTIPLIER, DILATION_BIAS = 0.5, 0.0025
 COLOR_PADDING = 0.001
-EPS = 1e-6
-BETAS = (0.9, 0.99)
-"""Of Adam for the CNN, whose gradients begin late: with 0.999 its first steps would be six times too long."""
+EPS, BETAS = 1e-6, (0.9, 0.99)
+"""Of Adam; gradients of the CNN begin late: with 0.999 its first steps would be six times too long."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,8 @@ class AligNeRFConfig(MethodConfig):
     """Largest displacement in x and in y, pixels; 0 trusts the poses."""
     displacement: float = 1e-3
     """Cost of a pixel of displacement, as a squared error."""
+    anchor: float = 0.05
+    """Weight of the error of patches in their own place; 0 lets the scene drift."""
     high_frequency: float = 0.05
     """Weight of the loss on shallow features; 0 does without."""
     convolution: bool = True
@@ -141,7 +143,6 @@ class AligNeRF(Method[AligNeRFConfig]):
         )  # fmt: skip
         initialize(self, "he")
         self.feature_head = nn.Linear(c.color_width, c.num_features, bias=False)
-        # A network that does not learn stays at zero.
         self.neighborhood = NeighborhoodCNN(c.num_features, c.conv_width).requires_grad_(c.convolution)
         self.shallow: ShallowFeatures | None = None
         self.displacements = DisplacementLog(scene.num_images)
@@ -214,7 +215,7 @@ class AligNeRF(Method[AligNeRFConfig]):
             patches = rendering.rgb.reshape(-1, side, side, 3) + self.neighborhood(features)
             found = alignment(patches, batch.crops, c.displacement)
             self.displacements.add(found.displacements, batch.rays.camera_index[:: side**2])
-            terms["align"] = found.loss
+            terms |= {"align": found.loss, "anchor": c.anchor * anchor(patches, batch.crops)}
             if c.high_frequency > 0:
                 assert self.shallow is not None, "after `observe`"
                 difference = high_frequency(patches, found.matched, self.shallow)
@@ -246,5 +247,4 @@ class AligNeRF(Method[AligNeRFConfig]):
         """Proposal network, large network and CNN apart, so that none is clipped for another."""
         networks = (self.proposal, self.network, nn.ModuleList([self.feature_head, self.neighborhood]))
         groups = [{"params": list(net.parameters()), "lr": self.config.lr, "eps": EPS} for net in networks]
-        groups[-1]["betas"] = BETAS
-        return groups
+        return [*groups[:2], {**groups[2], "betas": BETAS}]

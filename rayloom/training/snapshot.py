@@ -134,7 +134,8 @@ def _children(node: Any) -> Iterator[tuple[object, object, Callable[[Tree], None
 def _attributes(node: Any) -> Iterator[tuple[str, object, Callable[[Tree], None]]]:  # noqa: ANN401
     hidden = _TORCH_OWN if isinstance(node, nn.Module) else frozenset()
     for name, value in vars(node).items():
-        if name not in hidden:
+        # An object of a generic class holds on to what it was made of.
+        if name not in hidden and name != "__orig_class__":
             yield name, value, partial(setattr, node, name)
 
 

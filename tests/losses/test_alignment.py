@@ -9,6 +9,7 @@ from torch import Tensor
 from rayloom.losses.alignment import (
     DisplacementLog,
     alignment,
+    anchor,
     displaced,
     displacements,
     match_costs,
@@ -139,6 +140,21 @@ def test_the_gradient_is_that_of_the_squared_error_at_the_displacement_found():
     expected = torch.autograd.grad((rendered - matched).square().mean(), photo)[0]
     close(photo_slope, expected)
     assert torch.autograd.gradcheck(lambda x: alignment(x, crops_of(photo.detach()), 0.01).loss, rendered)
+
+
+def test_an_anchor_pulls_each_valid_pixel_to_its_own_place():
+    rendered = torch.rand(2, 4, 4, 3, dtype=torch.float64, requires_grad=True)
+    valid = torch.ones(2, 8, 8, dtype=torch.bool)
+    valid[1, 2, 3] = False
+    crops = crops_of(torch.rand(2, 8, 8, 3, dtype=torch.float64), valid)
+    loss = anchor(rendered, crops)
+    difference = rendered - crops.rgb[:, 2:6, 2:6]
+    length = (difference.square() + 1e-6).sqrt()
+    known = valid[:, 2:6, 2:6, None].expand_as(length)
+    close(loss, (length[known].sum() + 3 * 1e-3) / length.numel())
+    (slope,) = torch.autograd.grad(loss, rendered)
+    close(slope, known * difference / length / length.numel())
+    assert not slope[1, 0, 1].any()
 
 
 def test_displaced_squares_are_cut_from_colours_alpha_and_validity_alike():

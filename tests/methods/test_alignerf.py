@@ -8,7 +8,7 @@ from rayloom.cameras.camera import Cameras
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.views import Views
 from rayloom.losses import charbonnier, dense_distortion, interlevel
-from rayloom.losses.alignment import alignment
+from rayloom.losses.alignment import alignment, anchor
 from rayloom.losses.high_frequency import ShallowFeatures, high_frequency
 from rayloom.methods.alignerf import AligNeRF, AligNeRFConfig
 from rayloom.methods.mip_nerf_360 import MipNeRF360, MipNeRF360Config
@@ -117,7 +117,10 @@ def test_patches_begin_when_it_is_time_and_rays_stay_as_many():
 
 @every_scene
 def test_later_the_terms_are_least_costs_and_features_of_the_matched_patch(scene):
-    method, batch = with_neighbors(alignerf(scene, displacement=1e-3, high_frequency=0.3)), patch_batch(scene)
+    method, batch = (
+        with_neighbors(alignerf(scene, displacement=1e-3, anchor=0.2, high_frequency=0.3)),
+        patch_batch(scene),
+    )
     rendering = method.render(batch.rays)
     terms = method.losses(rendering, batch, LATE)
     assert batch.crops is not None
@@ -127,6 +130,7 @@ def test_later_the_terms_are_least_costs_and_features_of_the_matched_patch(scene
     s, weights = rendering.extras["s"], rendering.weights
     expected = {
         "align": found.loss,
+        "anchor": 0.2 * anchor(patches, batch.crops),
         "high_frequency": 0.3 * high_frequency(patches, found.matched, method.shallow),
     }
     for i, proposal in enumerate(rendering.coarser):
