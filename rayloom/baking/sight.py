@@ -1,6 +1,6 @@
 """Which voxels the cameras see, and from where: what nobody sees need not be kept."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -38,7 +38,8 @@ class Sight:
 def look(atlas: VoxelAtlas, cameras: Cameras, step: StepRule, stop: float) -> Sight:
     """How far the cameras see in an atlas of which only the density counts."""
     chosen = torch.linspace(0, len(cameras) - 1, min(len(cameras), MAX_CAMERAS)).round().long()
-    small = _small(cameras[chosen])
+    kept = cameras[chosen]
+    small = kept.coarser((kept.size.amax(-1, keepdim=True) / LONG_SIDE).clamp(min=1))
     reach = []
     for i in range(len(small)):
         rays = small.image_rays(i)
@@ -47,14 +48,6 @@ def look(atlas: VoxelAtlas, cameras: Cameras, step: StepRule, stop: float) -> Si
         ends = torch.minimum(ends, flat.far).view(1, *rays.shape)
         reach.append(functional.max_pool2d(ends, 3, stride=1, padding=1)[0])
     return Sight(small, tuple(reach))
-
-
-def _small(cameras: Cameras) -> Cameras:
-    """The same views in few pixels."""
-    ratio = (LONG_SIDE / cameras.size.amax(-1, keepdim=True)).clamp(max=1)
-    size = (cameras.size * ratio).round().long().clamp(min=1)
-    ratio = size / cameras.size
-    return replace(cameras, focal=cameras.focal * ratio, center=cameras.center * ratio, size=size)
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -83,6 +83,12 @@ class Cameras(Record):
 
     def __len__(self) -> int:
         return self.model.shape[0]
+
+    def coarser(self, ratio: float | Float[Tensor, "cameras 1"]) -> "Cameras":
+        """The same views in pixels that are about `ratio` times as wide; sizes are whole."""
+        size = (self.size / ratio).round().long().clamp(min=1)
+        share = size / self.size
+        return replace(self, focal=self.focal * share, center=self.center * share, size=size)
 
     def rays(self, camera_index: Int[Tensor, " n"], pixels: Float[Tensor, "n 2"]) -> Rays:
         """What the pixels see; `radii` are those of the pixels' cones, half-widths for ORTHOGRAPHIC."""

@@ -1,8 +1,7 @@
 """Which cameras film a scene, and how the frames become files; for `render`."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from rayloom.cameras.path_files import CameraPath, read_camera_path
 from rayloom.data.batches import scene_cameras
 from rayloom.data.scene import Scene
 from rayloom.errors import InputError
+from rayloom.export.video import write_video
 from rayloom.geometry.transforms import so3_exp
 from rayloom.method import Method
 from rayloom.metrics import pictures
@@ -89,7 +89,7 @@ def held_out_path(scene: Scene, scale: float) -> CameraPath:
     indices = scene.indices("test") or scene.indices("val")
     if not indices:
         raise InputError("--path test", "the capture holds out no views; expected another path")
-    return CameraPath(_scaled(scene_cameras(scene)[torch.tensor(indices)], scale), 2.0)
+    return CameraPath(scene_cameras(scene)[torch.tensor(indices)].coarser(scale), 2.0)
 
 
 def path_from_file(scene: Scene, file: Path, scale: float) -> CameraPath:
@@ -102,13 +102,7 @@ def _from_file(
     file: Path, raw_from_world: NDArray[np.float64], near: float, far: float, scale: float
 ) -> CameraPath:
     path = read_camera_path(file, raw_from_world, near=near, far=far)
-    return CameraPath(_scaled(path.cameras, scale), path.fps)
-
-
-def _scaled(cameras: Cameras, scale: float) -> Cameras:
-    size = (cameras.size / scale).round().long().clamp_min(1)
-    ratio = size / cameras.size
-    return replace(cameras, focal=cameras.focal * ratio, center=cameras.center * ratio, size=size)
+    return CameraPath(path.cameras.coarser(scale), path.fps)
 
 
 def depth_bounds(method: Method[Any], cameras: Cameras, device: torch.device) -> tuple[float, float]:
@@ -134,6 +128,12 @@ def write_frame(image: Image, folder: Path, name: str, bounds: tuple[float, floa
 def has_frame(folder: Path, name: str) -> bool:
     """Whether `write_frame` has written this frame whole; the last channel is written last."""
     return (folder / CHANNELS[-1] / f"{name}.png").is_file()
+
+
+def write_videos(folder: Path, files: Mapping[str, str], fps: float) -> None:
+    """Make a video of the frames in a folder for each channel."""
+    for channel, file in files.items():
+        write_video(read_frames(folder, channel), Path(file), fps)
 
 
 def read_frames(folder: Path, channel: str) -> Iterator[NDArray[np.uint8]]:

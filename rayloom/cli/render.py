@@ -130,8 +130,7 @@ def film(
 
     Frames that lie there already are taken as they are. Gives the paths of the videos by channel.
     """
-    from rayloom.cli.filming import CHANNELS, depth_bounds, has_frame, read_frames, write_frame
-    from rayloom.export.video import write_video
+    from rayloom.cli.filming import depth_bounds, has_frame, write_frame, write_videos
 
     device, num_frames = next(method.parameters()).device, len(path.cameras)
     bounds = depth_bounds(method, path.cameras, device)
@@ -141,8 +140,7 @@ def film(
             write_frame(image, folder, f"{i:04d}", bounds)
         note(f"frame {i + 1} of {num_frames}", quiet=quiet)
     videos = film_files(file)
-    for channel in CHANNELS:
-        write_video(read_frames(folder, channel), Path(videos[channel]), path.fps)
+    write_videos(folder, videos, path.fps)
     return videos
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rayloom.cli.opening import Device, open_run, results_folder
 from rayloom.cli.options import Flat, Word, parse
 from rayloom.cli.output import note, warn
+from rayloom.cli.render import FILM, film_files
 from rayloom.data.scene import DataConfig, Scene
 from rayloom.errors import InputError
 from rayloom.training.runs import CONFIG, empty_folder
@@ -94,8 +95,7 @@ def watched(
 
 def film_in(folder: Path, looker: "Looker") -> "Film":
     """Films paths for a viewer, as `rayloom render` does, into the next free `<folder>/render/<name>/<n>`."""
-    from rayloom.cli.filming import CHANNELS, depth_bounds, read_frames, write_frame
-    from rayloom.export.video import write_video
+    from rayloom.cli.filming import depth_bounds, write_frame, write_videos
 
     def film(
         path: "CameraPath", name: str, tell: Callable[[int, int], None], stopped: Callable[[], bool]
@@ -111,10 +111,8 @@ def film_in(folder: Path, looker: "Looker") -> "Film":
             image = looker.look(path.cameras.image_rays(i), stopped)
             write_frame(image, out, f"{i:04d}", bounds)
             tell(i + 1, len(path.cameras))
-        for channel in CHANNELS:
-            video = out / ("film.mp4" if channel == "rgb" else f"film_{channel}.mp4")
-            write_video(read_frames(out, channel), video, path.fps)
-        return out / "film.mp4"
+        write_videos(out, film_files(out / FILM), path.fps)
+        return out / FILM
 
     return film
 

@@ -51,13 +51,6 @@ def field_cameras(method: Method[Any], scene: Scene) -> Cameras:
     )
 
 
-def fewer_pixels(cameras: Cameras, ratio: float) -> Cameras:
-    """The same views with pixels that are `ratio` times as wide."""
-    size = (cameras.size / ratio).round().long().clamp(min=1)
-    share = size / cameras.size
-    return replace(cameras, focal=cameras.focal * share, center=cameras.center * share, size=size)
-
-
 def turn(matrix: Matrix, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Directions, n x 3, under a similarity: they turn and keep their length."""
     return vectors @ (matrix[:3, :3] / scale_of(matrix)).T

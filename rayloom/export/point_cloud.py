@@ -16,7 +16,7 @@ from torch.nn import functional
 from rayloom.cameras.camera import Cameras
 from rayloom.data.placement.orientation import move_points
 from rayloom.errors import InputError
-from rayloom.export.frames import Matrix, fewer_pixels, turn
+from rayloom.export.frames import Matrix, turn
 from rayloom.files import whole_file
 from rayloom.method import Method
 from rayloom.types import Image, Rays, Record
@@ -56,10 +56,10 @@ def make_points(
     Cameras cast as many rays as it takes, no more than they have pixels. Raises InputError where none counts.
     """
     look = partial(_points, method, opacity=opacity, reach=reach)
-    small = fewer_pixels(cameras, max(1.0, float(cameras.size.max()) / FIRST_LOOK))
+    small = cameras.coarser(max(1.0, float(cameras.size.max()) / FIRST_LOOK))
     share = len(look(small, tell=lambda done: None)) / float(small.size.prod(-1).sum())
     pixels = float(cameras.size.prod(-1).sum())
-    everything = look(fewer_pixels(cameras, max(1.0, (share * pixels / (SPARE * num)) ** 0.5)), tell=tell)
+    everything = look(cameras.coarser(max(1.0, (share * pixels / (SPARE * num)) ** 0.5)), tell=tell)
     if len(everything) == 0:
         raise InputError(
             "the field", "is empty: its cameras see nothing solid; expected a scene that was trained longer"

@@ -10,7 +10,6 @@ from torch.nn import functional
 from rayloom.cameras.camera import Cameras
 from rayloom.cameras.intrinsics import CameraModel
 from rayloom.cameras.projections import plane_from_points
-from rayloom.export.frames import fewer_pixels
 
 MAX_CAMERAS = 64
 """Cameras that are looked through, spread evenly over those given."""
@@ -41,7 +40,7 @@ class Visibility:
     def __init__(self, cameras: Cameras, vertices: Float[Tensor, "n 3"], width: float) -> None:
         chosen = torch.linspace(0, len(cameras) - 1, min(len(cameras), MAX_CAMERAS)).round().long()
         cameras = cameras[chosen]
-        self.cameras = fewer_pixels(cameras, max(1.0, float(cameras.size.max()) / LONG_SIDE))
+        self.cameras = cameras.coarser(max(1.0, float(cameras.size.max()) / LONG_SIDE))
         self.width = width
         self.reach = [self._reach(i, vertices) for i in range(len(self.cameras))]
 

@@ -221,3 +221,17 @@ def test_an_empty_batch_gives_no_rays():
     cameras = cameras_of(*INTRINSICS.values())
     rays = cameras.rays(torch.zeros(0, dtype=torch.long), torch.zeros(0, 2, dtype=torch.float64))
     assert rays.shape == (0,)
+
+
+def test_coarser_cameras_see_the_same_in_fewer_pixels():
+    cameras = cameras_of(PINHOLE)
+    small = cameras.coarser(3.0)
+    assert small.size.tolist() == [[20, 13]]
+    corners = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=cameras.focal.dtype)
+    nobody = torch.zeros(2, dtype=torch.long)
+    ours, theirs = (each.rays(nobody, corners * each.size).directions for each in (small, cameras))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_cameras_keep_at_least_one_pixel():
+    assert cameras_of(PINHOLE).coarser(torch.tensor([[1e6]])).size.tolist() == [[1, 1]]

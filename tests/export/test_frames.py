@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rayloom.cameras.corrections import CameraCorrections
 from rayloom.data.placement.orientation import invert_similarity, move_points
 from rayloom.export.camera_files import camera_capture
-from rayloom.export.frames import fewer_pixels, field_cameras, out_from_field, turn
+from rayloom.export.frames import field_cameras, out_from_field, turn
 from rayloom.export.mesh import MeshSettings, make_mesh
 from rayloom.export.mesh import moved as moved_mesh
 from rayloom.export.point_cloud import make_points
@@ -118,9 +118,3 @@ def test_learned_poses_replace_those_of_training_photos(learned):
     capture = camera_capture(field, scene, MADE.capture, raw=True)
     held_out = scene.indices("test")[0]
     assert capture.frames[held_out] is MADE.capture.frames[held_out]
-
-
-def test_sizes_change_with_the_number_of_pixels_asked_for():
-    small = fewer_pixels(MADE.cameras, 3.0)
-    assert (small.size == 8).all()
-    torch.testing.assert_close(3 * small.focal, MADE.cameras.focal)
