@@ -45,7 +45,7 @@ assert "torch" not in sys.modules
 
 
 def test_a_command_or_option_that_does_not_exist_ends_with_code_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "unknown; expected one of process, inspect" in refusal(["tran"], capsys)
+    assert "unknown; expected one of weave, process" in refusal(["tran"], capsys)
     with pytest.raises(SystemExit) as end:
         run(["methods", "--jsn"])
     assert end.value.code == 2
