@@ -9,6 +9,7 @@ import numpy as np
 import viser
 
 from rayloom.data.scene import Scene
+from rayloom.viewing.arrival import Arrival
 from rayloom.viewing.looking import Looker
 from rayloom.viewing.modes import Mode, Picture
 from rayloom.viewing.painter import Painter, Wanted
@@ -39,6 +40,7 @@ class Session:
         self._lock = threading.RLock()
         self._side = SIDE
         self._standing_at: int | None = None
+        self._arrival = Arrival()
         self._last_photo = 0
         self.open = True
         """Whether the client is still there to be told anything."""
@@ -85,6 +87,7 @@ class Session:
             self.go_to(sight_of_photo(self.stage.cameras[index : index + 1], self.client.camera.aspect))
             self._want(photo=index if self._wanted.photo is not None else None)
             self._standing_at = self._last_photo = index
+            self._arrival = Arrival()
         self.on_photo(index, self._wanted.photo is not None)
 
     def show_truth(self, shown: bool) -> None:
@@ -117,7 +120,12 @@ class Session:
         sight = sight_from(camera)
         with self._lock:
             width, height = self._size()
-            left = self._standing_at is not None and not self._is_at(sight, self._standing_at)
+            left = False
+            if self._standing_at is not None:
+                report = self._arrival.after(at_the_place=self._is_at(sight, self._standing_at))
+                if report == "coming":
+                    return
+                left = report == "gone"
             if left:
                 self._standing_at = None
                 self.client.scene.set_global_visibility(True)
