@@ -1,8 +1,10 @@
 """What all tests share: seeds, hypothesis profiles, and the way to the shared captures and weights."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -38,3 +40,17 @@ def shared_data() -> Callable[[str], Path]:
         return root / name
 
     return find
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, drawing by software; for one file of tests, since it cannot be started twice at a time."""
+    from rayloom.bench.browser import NoBrowserError  # noqa: PLC0415
+    from rayloom.bench.browser import browser as chromium  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(chromium())
+        except NoBrowserError as error:
+            pytest.skip(str(error))
+        yield started

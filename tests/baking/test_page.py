@@ -1,7 +1,6 @@
 """The page in Chromium, drawn by software: what it shows, what it asks for, and what moves it."""
 
 import io
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,25 +19,11 @@ from rayloom.types import Image
 from tests.baking.shining_ball import SCENES, BallConfig, baked_voxels, cameras_around, origin_of
 
 SIZE = 160
-FLAGS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
 SIMILARITIES = [
     torch.eye(4),
     torch.tensor([[0.0, -2.5, 0, 3], [2.5, 0, 0, -1], [0, 0, 2.5, 0.5], [0, 0, 0, 1]]),
     torch.tensor([[0.02, 0, 0, 7], [0, 0, -0.02, 1], [0, 0.02, 0, -9], [0, 0, 0, 1]]),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, started once."""
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no chromium is installed; on Debian: apt-get install chromium")
-    with driver.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module", params=["object", "unbounded"])
