@@ -19,6 +19,9 @@ from rayloom.viewing.stage import Stage
 SIDE = 640
 """Pixels along the longer side of what is rendered for a window, at first."""
 
+SECONDS_TO_REPEAT = 0.5
+"""After the last picture; a busy browser may decode one that came before it later, and keep that."""
+
 _JPEG_QUALITY = 90
 _FARTHEST = 150.0
 """Depth at which viser's numbers for depth end, about."""
@@ -46,6 +49,7 @@ class Session:
         """Whether the client is still there to be told anything."""
         self.on_photo: Callable[[int | None, bool], None] = lambda index, truth: None
         """Hears when the window comes to a photo or leaves it, and whether the photo itself is shown."""
+        self._repeat = threading.Timer(0.0, lambda: None)
         self.painter = Painter(scene, looker, self._show, changing=changing)
         width, height = self._size()
         self._wanted = Wanted(sight_from(client.camera), width, height)
@@ -114,6 +118,7 @@ class Session:
     def close(self) -> None:
         """The client has gone."""
         self.open = False
+        self._repeat.cancel()
         self.painter.close()
 
     def _moved(self, camera: viser.CameraHandle) -> None:
@@ -148,6 +153,13 @@ class Session:
         return fitting(aspect, self._side)
 
     def _show(self, picture: Picture | None) -> None:
+        self._repeat.cancel()
+        self._send(picture)
+        self._repeat = threading.Timer(SECONDS_TO_REPEAT, self._send, [picture])
+        self._repeat.daemon = True
+        self._repeat.start()
+
+    def _send(self, picture: Picture | None) -> None:
         if not self.open:
             return
         if picture is None:
