@@ -123,14 +123,11 @@ def _scene(place: Place, seed: int) -> "Scene":
 
 @cache
 def _disturbed(place: Place, seed: int) -> "Scene":
-    import torch
-
     from rayloom.data.disturbance import noisy_poses
-    from rayloom.metrics.poses import scale_of
+    from rayloom.data.placement.orientation import scale_of
 
     scene = _scene(place, seed)
-    unit = float(scale_of(torch.from_numpy(scene.raw_from_world[:3])))
-    return noisy_poses(scene, NOISE, NOISE / unit, seed, side="world")
+    return noisy_poses(scene, NOISE, NOISE / scale_of(scene.raw_from_world), seed, side="world")
 
 
 @dataclass(frozen=True)

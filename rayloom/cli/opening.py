@@ -32,17 +32,30 @@ def open_run(run: Path, data: Path | None, device: Device) -> tuple["Method[Any]
     where = f"{run / runs.CONFIG}: method_config"
     runs.decode(summary.config_class, config.method_config, where)
 
-    from rayloom.data.prepare import load_scene
-    from rayloom.training.fit import build
     from rayloom.training.weights import load_weights
 
-    method_class = methods.load(config.method)
-    method_config = runs.decode(type(method_class.presets["default"]), config.method_config, where)
-    method = build(method_class, method_config, config.scene, replace(config.train_config, device=device))
+    method = untrained(run, replace(config, train_config=replace(config.train_config, device=device)))
     load_weights(run, method)
+    return method.eval(), scene_of_run(run, config, data)
+
+
+def untrained(run: Path, config: runs.RunConfig) -> "Method[Any]":
+    """The method of a run as it was before the first step."""
+    from rayloom.training.fit import build
+
+    method_class = methods.load(config.method)
+    where = f"{run / runs.CONFIG}: method_config"
+    method_config = runs.decode(type(method_class.presets["default"]), config.method_config, where)
+    return build(method_class, method_config, config.scene, config.train_config)
+
+
+def scene_of_run(run: Path, config: runs.RunConfig, data: Path | None) -> Scene:
+    """The scene of a run, read again. Raises InputError if its capture is no longer the same."""
+    from rayloom.data.prepare import load_scene
+
     scene = load_scene(data or Path(config.data), config.data_config)
-    check_frame(scene, config.raw_from_world, run / runs.CONFIG)
-    return method.eval(), scene
+    _check_frame(scene, config.raw_from_world, run / runs.CONFIG)
+    return scene
 
 
 def results_folder(run: Path) -> Path:
@@ -66,11 +79,11 @@ def _page_and_scene(page: Path, data: Path | None) -> tuple["Method[Any]", Scene
     if data is None:
         raise InputError(page, "a page does not know where its photos are; expected --data CAPTURE")
     scene = load_scene(data, player.baked.origin.data_config)
-    check_frame(scene, player.baked.origin.raw_from_world, page)
+    _check_frame(scene, player.baked.origin.raw_from_world, page)
     return player, scene
 
 
-def check_frame(scene: Scene, raw_from_world: tuple[tuple[float, ...], ...], where: Path) -> None:
+def _check_frame(scene: Scene, raw_from_world: tuple[tuple[float, ...], ...], where: Path) -> None:
     """Raise InputError if the capture is not the one that it was."""
     if not np.allclose(scene.raw_from_world, raw_from_world, rtol=1e-4, atol=1e-6):
         raise InputError(

@@ -2,19 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from rayloom import methods
-from rayloom.cli.opening import check_frame
+from rayloom.cli.opening import scene_of_run, untrained
 from rayloom.cli.options import parse
 from rayloom.cli.output import note, warn
 from rayloom.cli.train import Shown, learn_and_report
-from rayloom.data.scene import Scene
 from rayloom.errors import InputError
 from rayloom.training import runs
-
-if TYPE_CHECKING:
-    from rayloom.method import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +35,9 @@ def resume(args: list[str]) -> int:
         if found is None:
             raise InputError(run, "has no checkpoints; expected a run that was interrupted")
         step, start = found
-        method, scene = _untrained(run, config, options.data)
+        scene = scene_of_run(run, config, options.data)
+        warn(scene.warnings)
+        method = untrained(run, config)
         runs.forget_records_after(run, step)
         note(f"run: {run}, from step {step}", quiet=options.quiet)
         return learn_and_report(run, config.method, method, scene, config.train_config, options, start)
-
-
-def _untrained(run: Path, config: runs.RunConfig, data: Path | None) -> "tuple[Method[Any], Scene]":
-    """The method of a run as it was before the first step, and its scene, read again."""
-    from rayloom.data.prepare import load_scene
-    from rayloom.training.fit import build
-
-    method_class = methods.load(config.method)
-    where = f"{run / runs.CONFIG}: method_config"
-    method_config = runs.decode(type(method_class.presets["default"]), config.method_config, where)
-    scene = load_scene(data or Path(config.data), config.data_config)
-    warn(scene.warnings)
-    check_frame(scene, config.raw_from_world, run / runs.CONFIG)
-    return build(method_class, method_config, config.scene, config.train_config), scene

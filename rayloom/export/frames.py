@@ -8,12 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 from rayloom.cameras.camera import Cameras
-from rayloom.cameras.intrinsics import CameraModel
 from rayloom.data.batches import scene_cameras
 from rayloom.data.placement.orientation import scale_of
 from rayloom.data.scene import Scene
 from rayloom.method import Method
-from rayloom.metrics.poses import similarity_between
+from rayloom.metrics.poses import moved_cameras, similarity_between
 
 Matrix = NDArray[np.float64]
 """A similarity, 4 x 4."""
@@ -39,16 +38,9 @@ def field_cameras(method: Method[Any], scene: Scene) -> Cameras:
     corrections = method.learned_cameras()
     if corrections is None:
         return cameras
-    field_units = 1 / scale_of(world_from_field(method, scene))
-    flat = (cameras.model == list(CameraModel).index(CameraModel.ORTHOGRAPHIC))[:, None]
-    return replace(
-        cameras,
-        world_from_camera=corrections.world_from_camera().detach().cpu(),
-        # Orthographic cameras alone speak of lengths: pixels per unit.
-        focal=torch.where(flat, cameras.focal / field_units, cameras.focal),
-        near=cameras.near * field_units,
-        far=cameras.far * field_units,
-    )
+    field_from_world = torch.from_numpy(np.linalg.inv(world_from_field(method, scene))[:3])
+    moved = moved_cameras(field_from_world, cameras)
+    return replace(moved, world_from_camera=corrections.world_from_camera().detach().cpu())
 
 
 def turn(matrix: Matrix, vectors: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,12 +1,14 @@
 """How far cameras are from the true ones, once the similarity that no photo can tell is taken out."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rayloom.cameras.camera import Cameras
+from rayloom.cameras.intrinsics import CameraModel
 from rayloom.geometry.transforms import compose, so3_log
 
 _SAME = 1e-6
@@ -85,6 +87,20 @@ def moved_poses(
     b_from_a = b_from_a.to(a_from_camera)
     moved = compose(b_from_a, a_from_camera)
     return torch.cat([moved[:, :, :3] / scale_of(b_from_a), moved[:, :, 3:]], dim=-1)
+
+
+def moved_cameras(b_from_a: Float[Tensor, "3 4"], cameras: Cameras) -> Cameras:
+    """Cameras under a similarity, with the distances between which they see."""
+    scale = scale_of(b_from_a).to(cameras.near)
+    # Of all models only the orthographic one speaks of lengths: pixels per world unit.
+    flat = (cameras.model == list(CameraModel).index(CameraModel.ORTHOGRAPHIC))[:, None]
+    return replace(
+        cameras,
+        world_from_camera=moved_poses(b_from_a, cameras.world_from_camera),
+        focal=torch.where(flat, cameras.focal / scale, cameras.focal),
+        near=cameras.near * scale,
+        far=cameras.far * scale,
+    )
 
 
 def scale_of(b_from_a: Float[Tensor, "3 4"]) -> Float[Tensor, ""]:

@@ -61,9 +61,9 @@ class Session:
             self.recorder.load(state["recorder"])
             if isinstance(self.batches, Stateful):
                 self.batches.load_state_dict(state["batches"])
+        except InputError:
+            raise
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
             details = " ".join(str(error).split())
             raise InputError("checkpoint", f"does not fit method and scene: {details}") from error
         self.clock = Clock(state["seconds"])

@@ -7,12 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rayloom.cameras.camera import Cameras
-from rayloom.cameras.intrinsics import CameraModel
 from rayloom.data.batches import scene_cameras, truth_image
 from rayloom.data.scene import Scene
 from rayloom.method import Method
-from rayloom.metrics.poses import PoseErrors, aligned, moved_poses, pose_errors, scale_of, similarity_between
+from rayloom.metrics.poses import PoseErrors, aligned, moved_cameras, pose_errors, similarity_between
 from rayloom.training.localize import localize, pixel_rays, random_pixels
 from rayloom.types import Rays
 
@@ -52,7 +50,7 @@ class Viewpoints:
             given = self.corrections.given[number : number + 1]
             return replace(camera, world_from_camera=given).image_rays(0)
         camera = replace(
-            _moved(self.learned_from_scene, camera), world_from_camera=self._refined(index)[None]
+            moved_cameras(self.learned_from_scene, camera), world_from_camera=self._refined(index)[None]
         )
         width, height = camera.size[0].tolist()
         pixels = torch.arange(width * height, device=self.device)
@@ -61,7 +59,7 @@ class Viewpoints:
     def _refined(self, index: int) -> Float[Tensor, "3 4"]:
         """Where a held-out photo was taken; found at its full size, and once."""
         if index not in self.refined:
-            camera = _moved(self.learned_from_scene, self.scales[0][index : index + 1].to(self.device))
+            camera = moved_cameras(self.learned_from_scene, self.scales[0][index : index + 1].to(self.device))
             photo, valid = truth_image(self.scene, index)
             # A photo that is ignored whole says nothing about its camera.
             steps = self.steps if valid.any() else 0
@@ -87,17 +85,3 @@ def learned_pose_errors(method: Method[Any], scene: Scene) -> PoseErrors | None:
 def _given_poses(scene: Scene) -> Float[Tensor, "n 3 4"]:
     """The scene's poses of its training photos."""
     return torch.from_numpy(scene.world_from_camera[list(scene.indices("train"))])
-
-
-def _moved(b_from_a: Float[Tensor, "3 4"], cameras: Cameras) -> Cameras:
-    """The cameras under a similarity, with the distances between which they see."""
-    scale = scale_of(b_from_a).to(cameras.near)
-    # Of all models only the orthographic one speaks of lengths: pixels per world unit.
-    flat = (cameras.model == list(CameraModel).index(CameraModel.ORTHOGRAPHIC))[:, None]
-    return replace(
-        cameras,
-        world_from_camera=moved_poses(b_from_a, cameras.world_from_camera),
-        focal=torch.where(flat, cameras.focal / scale, cameras.focal),
-        near=cameras.near * scale,
-        far=cameras.far * scale,
-    )

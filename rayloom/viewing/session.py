@@ -49,7 +49,7 @@ class Session:
         """Whether the client is still there to be told anything."""
         self.on_photo: Callable[[int | None, bool], None] = lambda index, truth: None
         """Hears when the window comes to a photo or leaves it, and whether the photo itself is shown."""
-        self._repeat = threading.Timer(0.0, lambda: None)
+        self._repeat: threading.Timer | None = None
         self.painter = Painter(scene, looker, self._show, changing=changing)
         width, height = self._size()
         self._wanted = Wanted(sight_from(client.camera), width, height)
@@ -118,7 +118,6 @@ class Session:
     def close(self) -> None:
         """The client has gone."""
         self.open = False
-        self._repeat.cancel()
         self.painter.close()
 
     def _moved(self, camera: viser.CameraHandle) -> None:
@@ -153,7 +152,8 @@ class Session:
         return fitting(aspect, self._side)
 
     def _show(self, picture: Picture | None) -> None:
-        self._repeat.cancel()
+        if self._repeat is not None:
+            self._repeat.cancel()
         self._send(picture)
         self._repeat = threading.Timer(SECONDS_TO_REPEAT, self._send, [picture])
         self._repeat.daemon = True
