@@ -11,7 +11,7 @@ Usage:
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -19,6 +19,7 @@ from statistics import median
 import numpy as np
 import torch
 
+from rayloom.cameras.camera import Cameras
 from rayloom.cli.filming import made_path
 from rayloom.cli.opening import open_run
 from rayloom.export.video import write_video
@@ -61,11 +62,19 @@ def main() -> None:
         f"decoded: {rays_term:.1f} ms for rays + {decoder_term:.1f} ms for the decoder: {own / total:.1f} x"
     )
     for name, frames in (("colours", colors), ("decoded", decoded)):
-        found = reprojective_consistency(frames, film.cameras)
-        print(f"RCC of {name}: {found.rcc:.2f} dB, {found.kept:.0%} of pixels compared")
+        print(f"RCC of {name}: {consistency(frames, film.cameras)}")
     args.out.parent.mkdir(parents=True, exist_ok=True)
     write_video(pairs(colors, decoded), args.out, film.fps)
     print(f"video: {args.out.resolve()}")
+
+
+def consistency(frames: Sequence[Image], cameras: Cameras) -> str:
+    """How consistent a film is; a field of few steps may be too thin for a surface that two frames see."""
+    try:
+        found = reprojective_consistency(frames, cameras)
+    except ValueError as error:
+        return f"unknown ({error})"
+    return f"{found.rcc:.2f} dB, {found.kept:.0%} of pixels compared"
 
 
 def pairs(colors: list[Image], decoded: list[Image]) -> Iterator[np.ndarray]:

@@ -22,7 +22,7 @@ def said_by(*command: object) -> str:
 def test_an_orbit_is_filmed_in_both_ways(tmp_path: Path):
     world, run, video = tmp_path / "world", tmp_path / "run", tmp_path / "new" / "orbit.mp4"
     said_by("-m", "rayloom", "world", "--out", world, "--views", 10, "--size", SIZE)
-    said_by("-m", "rayloom", "train", "rels-nerf@tiny", "--data", world, "--steps", 60, "--out", run)
+    said_by("-m", "rayloom", "train", "rels-nerf@tiny", "--data", world, "--steps", 200, "--out", run)
     said = said_by("examples/05_latent_orbit.py", run, "--frames", FRAMES, "--out", video)
     scores = dict(re.findall(r"^RCC of (\w+): ([\d.]+) dB", said, re.MULTILINE))
     assert set(scores) == {"colours", "decoded"}

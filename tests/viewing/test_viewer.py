@@ -137,13 +137,14 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def tab(browser: Any, viewer: Viewer) -> Iterator[Tab]:
+    """One for several tests, each of which leaves it bare and in colour: they run in any order and anywhere."""
     tab = Tab(browser, viewer)
+    tab.bare()
     yield tab
     tab.page.close()
 
 
 def test_a_frame_is_shown_after_connecting(tab: Tab) -> None:
-    tab.bare()
     tab.shows(tab.rendered)
 
 
