@@ -1,6 +1,6 @@
 """Windows of pictures on the grid of their latents, for methods that learn from more than single rays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,10 @@ class Windows:
         last = (self.cameras.size - 0.5)[:, None, None]
         return self._rays((centers + self.scale * self.corner[:, None, None]).minimum(last))
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """Where the windows are; side and scale are those of all that `PhotoWindows` draws."""
+        return {"corner": self.corner, **vars(self.cameras)}
+
     def _rays(self, pixels: Float[Tensor, "n h w 2"]) -> Rays:
         count, height, width, _ = pixels.shape
         camera = torch.arange(count, device=pixels.device).repeat_interleave(height * width)
@@ -73,9 +77,20 @@ class PhotoWindows:
         pictures = [self._crop(self.images[i], *c) for i, c in zip(photo.tolist(), corners, strict=True)]
         return windows, torch.cat(pictures)
 
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Width and height of each photo."""
+        return [(image.shape[1], image.shape[0]) for image in self.images]
+
     def draw_between(self, count: int) -> Windows:
         """Windows at random places of pictures that nobody took, seen from between neighbouring photos."""
         return self._windows(random_between(self.cameras, self.neighbours, count))
+
+    def drawn_once(self, state: Mapping[str, Tensor]) -> Windows:
+        """Windows that were drawn before, from their `state_dict`."""
+        parts = {name: value.to(self.background.device) for name, value in state.items()}
+        corner = parts.pop("corner")
+        return Windows(Cameras(**parts), corner, self.side, self.scale)
 
     def photo(self, index: int) -> Float[Tensor, "1 h w 3"]:
         """A whole photo."""
@@ -103,22 +118,23 @@ class LatentPixels:
     They are kept in half precision: as many numbers as there are pixels, or some more.
     """
 
-    def __init__(
-        self,
+    def __init__(self, photos: PhotoWindows, latents: Float[Tensor, "n c"]) -> None:
+        self.cameras, self.latents = photos.cameras, latents
+        grids = [(-(-height // photos.scale), -(-width // photos.scale)) for width, height in photos.sizes]
+        places = [latent_centers(rows, columns, photos.scale).reshape(-1, 2) for rows, columns in grids]
+        self.places = torch.cat(places).to(latents.device)
+        counts = torch.tensor([len(part) for part in places], device=latents.device)
+        self.camera = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
+
+    @staticmethod
+    @torch.no_grad()
+    def encoded(
         photos: PhotoWindows,
         encode: Callable[[Float[Tensor, "1 h w 3"]], Float[Tensor, "1 rows columns c"]],
-    ) -> None:
-        self.cameras = photos.cameras
-        latents: list[Tensor] = []
-        places: list[Tensor] = []
-        for index in range(len(photos.images)):
-            grid = encode(photos.photo(index))[0]
-            latents.append(grid.flatten(0, 1).half())
-            centers = latent_centers(grid.shape[0], grid.shape[1], photos.scale).to(grid.device)
-            places.append(centers.reshape(-1, 2))
-        self.latents, self.places = torch.cat(latents), torch.cat(places)
-        counts = torch.tensor([len(part) for part in places], device=self.latents.device)
-        self.camera = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
+    ) -> "LatentPixels":
+        """What an encoder makes of all photos."""
+        grids = (encode(photos.photo(index)) for index in range(len(photos.images)))
+        return LatentPixels(photos, torch.cat([grid[0].flatten(0, 1).half() for grid in grids]))
 
     def moments(self) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         """Mean and standard deviation of each channel."""

@@ -47,6 +47,21 @@ class DecodingLosses:
         if isinstance(autoencoder, R32):
             autoencoder.start_from(self.photos.photo(i) for i in range(len(views.images)))
 
+    def state_dict(self) -> dict[str, Any]:
+        """What was made of the photos and between them so far, for a checkpoint."""
+        return {
+            "targets": None if self.targets is None else self.targets.latents,
+            "num_between": self.num_between,
+            "kept": [(windows.state_dict(), truth) for windows, truth in self.kept],
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        latents, device = state_dict["targets"], self.photos.background.device
+        self.targets = None if latents is None else LatentPixels(self.photos, latents.to(device))
+        self.num_between = state_dict["num_between"]
+        self.kept = [(self.photos.drawn_once(place), truth.to(device)) for place, truth in state_dict["kept"]]
+
     def reconstruction(self) -> Float[Tensor, ""]:
         """Of windows of photos that go through the autoencoder."""
         _, pictures = self.photos.draw(NUM_WINDOWS)
@@ -60,8 +75,7 @@ class DecodingLosses:
         a channel adds to the picture, which few would share, and an equal one. The field is told deviations.
         """
         if self.targets is None:
-            with torch.no_grad():
-                self.targets = LatentPixels(self.photos, self.autoencoder.encode)
+            self.targets = LatentPixels.encoded(self.photos, self.autoencoder.encode)
             field.standardise(*self.targets.moments())
         rays, target = self.targets.draw(NUM_LATENTS)
         squared = (render(rays)[0] - target).square().mean(0)

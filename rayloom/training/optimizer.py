@@ -39,6 +39,19 @@ class Optimizer:
         self.adam.step()
 
 
+def load_adam(adam: torch.optim.Adam, state: dict[str, Any]) -> None:
+    """Go on from the `state_dict` of an Adam over parameters of these shapes, whose moments may lie otherwise.
+
+    Fused Adam walks memory and not indices: moments must have the strides of their parameter, as they had when
+    it made them, and a file has lost these.
+    """
+    adam.load_state_dict(state)
+    for parameter, moments in adam.state.items():
+        for name, value in moments.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
 def clip_gradients(parameters: Sequence[nn.Parameter], largest_norm: float) -> None:
     """Scale the gradients of some parameters down to a joint norm; components that are no numbers become 0.
 

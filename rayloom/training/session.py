@@ -7,7 +7,7 @@ import torch
 from rayloom.errors import InputError
 from rayloom.method import Method
 from rayloom.training.divergence import Watch, check_finite
-from rayloom.training.optimizer import Optimizer
+from rayloom.training.optimizer import Optimizer, load_adam
 from rayloom.training.packing import Tree
 from rayloom.training.recording import Clock, Recorder
 from rayloom.training.snapshot import Snapshot, Stateful
@@ -55,7 +55,7 @@ class Session:
         try:
             self._restore_method(state)
             self.optimizer.renew()
-            self.optimizer.adam.load_state_dict(state["optimizer"])
+            load_adam(self.optimizer.adam, state["optimizer"])
             self.progress = Progress(**state["progress"])
             self.lr_share, self.watch.usual = state["lr_share"], state["usual_loss"]
             self.recorder.load(state["recorder"])

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rayloom.errors import InputError
+from rayloom.training.optimizer import load_adam
 from rayloom.training.packing import SCALARS, Tree, is_plain, pack
 
 _OBJECT = "is an object of this class"
@@ -104,6 +105,8 @@ def _walk(node: Any, path: str, home: str, seen: set[int]) -> Iterator[tuple[str
 
 def _leaf(value: Any, put: Callable[[Tree], None]) -> _Leaf | None:  # noqa: ANN401
     """What is kept of a value as a whole; None for what must be looked into, or is nothing to keep."""
+    if isinstance(value, torch.optim.Adam):
+        return _Leaf(value.state_dict(), partial(load_adam, value))
     if isinstance(value, Stateful) and not isinstance(value, nn.Module):
         return _Leaf(value.state_dict(), value.load_state_dict)
     if isinstance(value, torch.Generator):

@@ -100,7 +100,7 @@ def test_latents_are_drawn_with_the_ray_through_their_middle():
         rows, columns = -(-picture.shape[1] // SCALE), -(-picture.shape[2] // SCALE)
         return 255 * picture[:, ::SCALE, ::SCALE][:, :rows, :columns]
 
-    targets = LatentPixels(photos, encode)
+    targets = LatentPixels.encoded(photos, encode)
     rays, latents = targets.draw(500)
     torch.testing.assert_close(rays.pixels, latents[:, :2] + SCALE / 2, atol=0.1, rtol=0)
     torch.testing.assert_close((50 * rays.camera_index).float(), latents[:, 2], atol=0.1, rtol=0)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from rayloom.method import Method, MethodConfig, Paper
-from rayloom.training.optimizer import Optimizer
+from rayloom.training.optimizer import Optimizer, load_adam
+from rayloom.training.packing import pack, unpack
 from rayloom.types import Batch, Progress, Rays, Rendering, SceneInfo
 from tests.methods.ball import OBJECT
 
@@ -124,3 +125,28 @@ def test_components_that_are_no_numbers_count_as_zero_before_clipping(bad: float
     torch.testing.assert_close(second, torch.full((4,), 0.5))
     assert method.first.isfinite().all()
     assert method.first[1] == 0
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_adam_goes_on_exactly_whatever_the_layout_of_its_parameters(fused: bool) -> None:
+    """Weights of convolutions may lie channels last, which no file tells."""
+    start, slopes = torch.randn(4, 3, 3, 3), torch.randn(4, 4, 3, 3, 3)
+
+    def new() -> tuple[nn.Parameter, torch.optim.Adam]:
+        weight = nn.Parameter(start.clone(memory_format=torch.channels_last))
+        return weight, torch.optim.Adam([weight], lr=0.1, fused=fused)
+
+    def go(weight: nn.Parameter, adam: torch.optim.Adam, steps: range) -> None:
+        for i in steps:
+            weight.grad = slopes[i].clone(memory_format=torch.channels_last)
+            adam.step()
+
+    whole, once = new()
+    go(whole, once, range(4))
+    half, first = new()
+    go(half, first, range(2))
+    resumed, second = new()
+    resumed.data.copy_(half.data)
+    load_adam(second, unpack(*pack(first.state_dict()), "memory"))
+    go(resumed, second, range(2, 4))
+    assert torch.equal(whole, resumed)

@@ -27,6 +27,7 @@ FAMILIES = {
     "loom composed": ("loom", {"clip_norm": 1.0, "grid_resolution": 32}),
     "loom fused": ("loom", {"grid_resolution": 32}),
     "factors that are replaced": ("tensorf", {"rays_per_step": 32}),
+    "pictures made in training": ("rels_nerf", {"shares": (0.1, 0.3)}),
 }
 
 
@@ -93,7 +94,7 @@ def test_the_comparison_can_fail(tmp_path: Path) -> None:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("first", [1, 17, 33])
-@pytest.mark.parametrize("name", [name for name in methods.names() if name != "rels_nerf"])
+@pytest.mark.parametrize("name", methods.names())
 def test_every_method_goes_on_exactly(name: str, first: int, tmp_path: Path) -> None:
     whole = trained_in_one(name, {}, 34)
     assert differing(whole, trained_in_two(tmp_path, name, {}, first, 34)) == []
