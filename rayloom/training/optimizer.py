@@ -40,10 +40,10 @@ class Optimizer:
 
 
 def load_adam(adam: torch.optim.Adam, state: dict[str, Any]) -> None:
-    """Go on from the `state_dict` of an Adam over parameters of these shapes, whose moments may lie otherwise.
+    """Go on from the `state_dict` of an Adam over such parameters, whose moments may lie otherwise.
 
-    Fused Adam walks memory and not indices: moments must have the strides of their parameter, as they had when
-    it made them, and a file has lost these.
+    Fused Adam walks memory and not indices: moments must have the strides of their parameter, as those had
+    that it made, and a file has lost them.
     """
     adam.load_state_dict(state)
     for parameter, moments in adam.state.items():
