@@ -32,6 +32,8 @@ class Frame:
     """16- or 32-bit picture of depth along the optical axis, 0 = unknown."""
     depth_unit: float = 1e-3
     """World units of the raw frame per level of the depth picture."""
+    labels: Path | NDArray[np.integer] | None = None
+    """Picture of numbers of semantic classes, or the numbers (h, w); the type's largest means unknown."""
     time: float = 0.0
     near: float | None = None
     """Distance bounds along the optical axis where the format has them, raw units."""
@@ -44,14 +46,16 @@ class Capture:
 
     root: Path
     format: str
-    """`blender`, `transforms`, `llff`, `colmap` or `tiny`."""
+    """`blender`, `transforms`, `llff`, `colmap`, `precomputed` or `tiny`."""
     frames: tuple[Frame, ...]
     points: NDArray[np.float64] | None = None
     """Sparse points, n x 3, raw frame."""
     up: NDArray[np.float64] | None = None
     """The world's up axis in the raw frame, where the format fixes it."""
-    kind_hint: Literal["object", "unbounded"] | None = None
-    """`object` where the format only holds objects, as NeRF-synthetic does."""
+    kind_hint: Literal["object", "unbounded", "picture"] | None = None
+    """`object` where the format only holds objects, as NeRF-synthetic does; `picture` for a single file."""
     background: tuple[float, float, float] | None = None
     """Colour that the format's images were composited over."""
+    label_names: tuple[str, ...] = ()
+    """Of the semantic classes, by their number; empty where the format names none."""
     warnings: tuple[str, ...] = field(default=())

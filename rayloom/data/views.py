@@ -16,6 +16,8 @@ class Views:
     cameras: Cameras
     images: tuple[NDArray[np.uint8], ...]
     """One (h, w, c) array a photo, c 3, or 4 with straight alpha; perhaps mapped from a file."""
+    points: NDArray[np.float64] | None = None
+    """Sparse points of the capture, n x 3, training frame; None where it has none."""
 
 
 def training_views(scene: Scene) -> Views:
@@ -29,4 +31,4 @@ def training_views(scene: Scene) -> Views:
         times=scene.times[train],
         image_index=np.arange(len(train)),
     )
-    return Views(cameras, tuple(scene.images[i] for i in train))
+    return Views(cameras, tuple(scene.images[i] for i in train), scene.points)

@@ -90,7 +90,7 @@ def cross_matrix(vectors: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 
 
 def so3_exp(rotation_vectors: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Rotations by |v| radians about v (Rodrigues); differentiable everywhere, also at zero."""
-    a, b, _, _ = _sine_series(rotation_vectors.square().sum(-1)[..., None, None])
+    a, b = _sine_series(rotation_vectors.square().sum(-1)[..., None, None], (1, 2))
     cross = cross_matrix(rotation_vectors)
     return torch.eye(3).to(cross) + a * cross + b * (cross @ cross)
 
@@ -111,7 +111,7 @@ def so3_log(rotations: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]
 def se3_exp(twists: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 4"]:
     """Rigid maps of twists; the first three numbers turn, the last three move along the screw."""
     turn, move = twists[..., :3], twists[..., 3:]
-    a, b, c, _ = _sine_series(turn.square().sum(-1)[..., None, None])
+    a, b, c = _sine_series(turn.square().sum(-1)[..., None, None], (1, 2, 3))
     cross = cross_matrix(turn)
     squared = cross @ cross
     identity = torch.eye(3).to(cross)
@@ -119,33 +119,49 @@ def se3_exp(twists: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 4"]:
     return torch.cat([identity + a * cross + b * squared, offset], dim=-1)
 
 
+def screwed(
+    twists: Float[Tensor, "*#batch 6"], points: Float[Tensor, "*#batch 3"]
+) -> Float[Tensor, "*batch 3"]:
+    """Points moved by twists: `apply(se3_exp(twists), points)` without a matrix for each of them.
+
+    A point leaves its place at the velocity u = w x p + v, and on the way of its screw adds
+    u + b w x u + c w x (w x u) to it, with the b and c of the exponential.
+    """
+    turn, move = twists[..., :3], twists[..., 3:]
+    b, c = _sine_series(turn.square().sum(-1, keepdim=True), (2, 3))
+    # The cross product of torch does not broadcast.
+    turn, points = turn + torch.zeros_like(points), points + torch.zeros_like(turn)
+    velocity = torch.cross(turn, points, dim=-1) + move
+    across = torch.cross(turn, velocity, dim=-1)
+    return points + velocity + b * across + c * torch.cross(turn, across, dim=-1)
+
+
 def se3_log(a_from_b: Float[Tensor, "*batch 3 4"]) -> Float[Tensor, "*batch 6"]:
     """The twist with `se3_exp(twist) = a_from_b`; differentiable for angles below pi."""
     turn = so3_log(a_from_b[..., :3])
-    _, b, c, e = _sine_series(turn.square().sum(-1)[..., None, None])
+    b, c, e = _sine_series(turn.square().sum(-1)[..., None, None], (2, 3, 4))
     cross = cross_matrix(turn)
     inverse = torch.eye(3).to(cross) - 0.5 * cross + (c - 2 * e) / (2 * b) * (cross @ cross)
     return torch.cat([turn, (inverse @ a_from_b[..., 3:])[..., 0]], dim=-1)
 
 
-def _sine_series(squared: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """For m = 1..4 the entire functions sum_k (-x)^k / (2k + m)! of x = angle squared.
+def _sine_series(squared: Tensor, wanted: tuple[int, ...]) -> list[Tensor]:
+    """For the wanted m of 1..4 the entire functions sum_k (-x)^k / (2k + m)! of x = angle squared.
 
     The first is sin(r) / r, the second (1 - cos r) / r^2, where x = r^2; the closed forms of the
     others follow from f_{m+2} = (1/m! - f_m) / x and lose digits near zero, hence the series there.
     """
     small = squared < 0.25
     near_zero = torch.where(small, squared, 0.0)
-    series = [torch.zeros_like(squared) for _ in range(4)]
+    series = [torch.zeros_like(squared) for _ in wanted]
     for k in range(7, -1, -1):
-        series = [1 / math.factorial(2 * k + m) - near_zero * f for m, f in enumerate(series, 1)]
+        series = [1 / math.factorial(2 * k + m) - near_zero * f for m, f in zip(wanted, series, strict=True)]
     away = torch.where(small, 1.0, squared)
     angle = away.sqrt()
     # Half angles: 1 - cos would cancel.
     first, second = angle.sin() / angle, 2 * (angle / 2).sin().square() / away
     closed = (first, second, (1 - first) / away, (0.5 - second) / away)
-    a, b, c, e = (torch.where(small, f, g) for f, g in zip(series, closed, strict=True))
-    return a, b, c, e
+    return [torch.where(small, f, closed[m - 1]) for m, f in zip(wanted, series, strict=True)]
 
 
 def matrix_from_quaternion(quaternions: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:

@@ -16,6 +16,7 @@ from rayloom.geometry.transforms import (
     opencv_from_opengl,
     quaternion_from_matrix,
     rotate,
+    screwed,
     se3_exp,
     se3_log,
     slerp,
@@ -88,6 +89,13 @@ def test_se3_exp_is_the_matrix_exponential(seed, angle):
     generator = [[0, -z, y, move[0]], [z, 0, -x, move[1]], [-y, x, 0, move[2]], [0, 0, 0, 0]]
     expected = torch.linalg.matrix_exp(torch.tensor(generator, dtype=torch.float64))
     close(se3_exp(twist), expected[:3], rtol=0, atol=1e-13)
+
+
+@given(seeds, angles)
+def test_screwed_points_are_where_the_rigid_map_takes_them(seed, angle):
+    twists = torch.cat([vectors(seed, 4, 1, 3, length=angle), vectors(seed + 1, 4, 1, 3)], dim=-1)
+    points = vectors(seed + 2, 5, 3)
+    close(screwed(twists, points), apply(se3_exp(twists), points), rtol=0, atol=1e-13)
 
 
 @given(seeds, angles)

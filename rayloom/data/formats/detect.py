@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from rayloom.data.capture import Capture
-from rayloom.data.formats import blender, colmap, llff, tiny, transforms
-from rayloom.data.formats.capture_files import list_images, some_of
+from rayloom.data.formats import blender, colmap, llff, picture, precomputed, tiny, transforms
+from rayloom.data.formats.capture_files import SUFFIXES, list_images, some_of
 from rayloom.data.formats.checks import checked
 from rayloom.data.formats.image_folders import FOLDERS
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
 
 _EXPECTED = (
-    "expected transforms.json, transforms_train.json, a COLMAP model in sparse/0, poses_bounds.npy "
-    "or an .npz with images, poses and focal"
+    "expected transforms.json, transforms_train.json, a COLMAP model in sparse/0, poses_bounds.npy, "
+    "precomputed.json or an .npz with images, poses and focal"
 )
 
 
@@ -20,11 +20,13 @@ def read_capture(path: Path, config: DataConfig) -> Capture:
     """The capture in a folder or file, its format told from what is there.
 
     Where a folder has several formats, the one that says most about the cameras is read: transforms.json,
-    then NeRF-synthetic, COLMAP, LLFF and tiny_nerf; naming the file itself reads that one. Raises
+    then NeRF-synthetic, COLMAP, LLFF, NR-NeRF and tiny_nerf; naming the file itself reads that one. Raises
     InputError where nothing fits or where the capture cannot be used.
     """
     if path.is_dir():
         return checked(_read_folder(path, config), config)
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        return picture.load(path)
     if path.is_file():
         return checked(_read_file(path, config), config)
     raise InputError(path, "no such file or folder")
@@ -39,6 +41,8 @@ def _read_folder(folder: Path, config: DataConfig) -> Capture:
         return colmap.load(folder, config)
     if (folder / "poses_bounds.npy").is_file():
         return llff.load(folder, config)
+    if (folder / precomputed.FILE).is_file():
+        return precomputed.load(folder, config)
     if any(tiny.is_tiny(file) for file in folder.glob("*.npz")):
         return tiny.load(folder, config)
     raise InputError(folder, _nothing_fits(folder))
@@ -47,6 +51,8 @@ def _read_folder(folder: Path, config: DataConfig) -> Capture:
 def _read_file(file: Path, config: DataConfig) -> Capture:
     if file.name in {f"transforms_{split}.json" for split in blender.SPLITS}:
         return blender.load(file, config)
+    if file.name == precomputed.FILE:
+        return precomputed.load(file, config)
     match file.suffix:
         case ".json":
             return transforms.load(file, config)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class SyntheticCapture:
         return scene_flow(self.worlds[index], self.truth(index), float(self.cameras.time[index]), other_time)
 
     def observed_labels(self, index: int) -> Int[Tensor, "h w"]:
-        """Semantic labels with the mistakes that the defects ask for."""
+        """Semantic labels with the mistakes that the defects ask for; -1 where these leave none."""
         return mistaken_labels(self.truth(index).label, len(self.worlds[index].labels), self.flaws[index])
 
     def occluded(self, index: int) -> Bool[Tensor, "h w"]:
@@ -84,6 +84,7 @@ def make_capture(
     with_val: bool = False,
     intrinsics: Intrinsics | None = None,
     samples: int = 2,
+    labels: bool = False,
     device: torch.device | str = "cpu",
 ) -> SyntheticCapture:
     """Photos of a world, or of one world a view where light or expression changes, from a rig.
@@ -91,7 +92,7 @@ def make_capture(
     `size` is the width, or width and height, in pixels. Every `holdout`-th view is for testing, and with
     `with_val` those half-way between are for validation, so that captures written in formats without
     splits are split the same way by name; 0 trains on all. `intrinsics` replaces the rig's pinhole
-    and `size`.
+    and `size`. With `labels`, photos come with their semantic classes, as far as the defects let them.
     """
     worlds = (world,) * num_views if isinstance(world, World) else tuple(world)
     assert len(worlds) == num_views, f"{len(worlds)} worlds for {num_views} views"
@@ -105,9 +106,10 @@ def make_capture(
     frames, points = [], [np.zeros((0, 3))]
     for i, view in enumerate(_photograph(worlds, cameras, flaws, samples)):
         has_alpha, time = worlds[i].is_open, float(cameras.time[i])
-        frames.append(_frame(i, splits[i], view, flaws[i], intrinsics, poses[i], time, has_alpha=has_alpha))
+        frame = _frame(i, splits[i], view, flaws[i], intrinsics, poses[i], time, has_alpha=has_alpha)
+        frames.append(_labelled(frame, view, worlds[i], flaws[i]) if labels else frame)
         if splits[i] == "train":
-            points.append(_sparse_points(view, rng))
+            points.append(_sparse_points(worlds[i], view, rng))
     capture = _as_read(worlds[0], frames, np.concatenate(points))
     return SyntheticCapture(capture, worlds, cameras, flaws, samples)
 
@@ -122,6 +124,7 @@ def _as_read(world: World, frames: list[Frame], points: NDArray[np.float64]) -> 
         up=np.array([0.0, 0.0, 1.0]),
         kind_hint="object" if world.is_open else None,
         background=(1.0, 1.0, 1.0) if world.is_open else None,
+        label_names=world.labels if any(frame.labels is not None for frame in frames) else (),
     )
 
 
@@ -216,7 +219,14 @@ def _frame(
     )
 
 
-def _sparse_points(view: Truth, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A few points of what a view sees, as reconstruction from photos would give them; n x 3."""
-    points = view.points[view.mask].double().cpu().numpy()
+def _labelled(frame: Frame, view: Truth, world: World, flaw: Flaw) -> Frame:
+    """The frame with its classes; the largest number of their type means unknown, as in pictures."""
+    classes = mistaken_labels(view.label, len(world.labels), flaw)
+    return replace(frame, labels=classes.cpu().numpy().astype(np.uint8))
+
+
+def _sparse_points(world: World, view: Truth, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A few points of what a view sees and does not move, as reconstruction from photos would give them."""
+    still = torch.tensor([not item.moves for item in world.objects], device=view.mask.device)
+    points = view.points[view.mask & still[view.object_index]].double().cpu().numpy()
     return rng.permutation(points)[:POINTS_PER_VIEW]

@@ -54,6 +54,11 @@ class Object:
     motion: Motion = field(default_factory=Motion)
     casts_shadow: bool = True
 
+    @property
+    def moves(self) -> bool:
+        """Whether time changes anything about it."""
+        return replace(self.motion, cycles=0.0) != Motion()
+
     def pose(self, time: float) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3"]]:
         """Rotation and position of world_from_body."""
         share = self.motion.progress(time)
@@ -152,7 +157,7 @@ class World:
     @property
     def moves(self) -> bool:
         """Whether time changes anything."""
-        return any(replace(item.motion, cycles=0.0) != Motion() for item in self.objects)
+        return any(item.moves for item in self.objects)
 
     def balls(
         self, like: Float[Tensor, "..."], time: float
