@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rayloom.cameras.distortion import undistort
 from rayloom.geometry.transforms import compose, invert_rigid, rotate, se3_exp
+from rayloom.kernels.processes import average_gradients
 from rayloom.types import Rays
 
 Side = Literal["camera", "world"]
@@ -101,6 +102,7 @@ class CameraDescent:
         torch.autograd.backward([corrected.origins, corrected.directions], list(gradients.split(3, dim=-1)))
         for group in self.adam.param_groups:
             group["lr"] = lr
+            average_gradients(group["params"])
         self.adam.step()
 
 

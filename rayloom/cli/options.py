@@ -3,7 +3,8 @@
 import io
 import sys
 from contextlib import redirect_stderr
-from typing import Annotated, TypeVar
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
@@ -18,22 +19,31 @@ Flat = Annotated[T, tyro.conf.arg(name="")]
 """A record whose fields are options themselves, without a prefix."""
 
 
+def parse_known(kind: type[T], command: str, description: str, args: list[str]) -> tuple[T, list[str]]:
+    """The options in `args`, as `parse` does, and the words that are none of them."""
+    return _parse(kind, command, description, args, strangers=True)
+
+
 def parse(kind: type[T], command: str, description: str, args: list[str]) -> T:
     """The options in `args`; exits with a message and code 2 if they make no sense, with 0 after --help.
 
     Raises the InputError of a record that refuses its values.
     """
+    return _parse(kind, command, description, args)
+
+
+def _parse(
+    kind: type[Any], command: str, description: str, args: list[str], *, strangers: bool = False
+) -> Any:  # noqa: ANN401
     said = io.StringIO()
+    # One spelling for a switch: --json, not also --no-json.
+    config = (tyro.conf.FlagCreatePairsOff,)
+    cli = partial(
+        tyro.cli, kind, prog=f"rayloom {command}", description=description, args=args, config=config
+    )
     try:
         with redirect_stderr(said):
-            return tyro.cli(
-                kind,
-                prog=f"rayloom {command}",
-                description=description,
-                args=args,
-                # One spelling for a switch: --json, not also --no-json.
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
+            return cli(return_unknown_args=True) if strangers else cli()
     except SystemExit as end:
         # Tyro draws a box around the words of an exception; an InputError speaks for itself.
         error: BaseException | None = end

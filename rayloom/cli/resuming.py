@@ -1,8 +1,10 @@
 """`rayloom train --resume`: go on with a run that was interrupted, or whose process was killed."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from rayloom.cli.memory import scene_within
 from rayloom.cli.opening import scene_of_run, untrained
 from rayloom.cli.options import parse
 from rayloom.cli.output import note, warn
@@ -24,20 +26,25 @@ class ResumeOptions(Shown):
 def resume(args: list[str]) -> int:
     """Go on from the last checkpoint that is whole."""
     from rayloom.training.checkpoints import Checkpoints
+    from rayloom.training.distributed import leads, shared
     from rayloom.training.locking import locked
 
     about = "Go on with a run that was interrupted, or whose process was killed, with the settings it has."
     options = parse(ResumeOptions, "train", about, args)
     run = options.resume
     config = runs.read_config(run)
-    with locked(run):
-        found = Checkpoints(run, config.train_config.keep_checkpoints).newest()
+    with locked(run) if leads() else nullcontext():
+        checkpoints = Checkpoints(run, config.train_config.keep_checkpoints)
+        found = shared(checkpoints.newest() if leads() else None)
         if found is None:
             raise InputError(run, "has no checkpoints; expected a run that was interrupted")
         step, start = found
-        scene = scene_of_run(run, config, options.data)
+        scene = scene_of_run(run, config, options.data, config.train_config.memory)
         warn(scene.warnings)
         method = untrained(run, config)
-        runs.forget_records_after(run, step)
+        scale = config.data_config.scale
+        scene = scene_within(run, method, scene, config.train_config, options, scale=scale)
+        if leads():
+            runs.forget_records_after(run, step)
         note(f"run: {run}, from step {step}", quiet=options.quiet)
         return learn_and_report(run, config.method, method, scene, config.train_config, options, start)

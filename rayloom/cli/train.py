@@ -1,11 +1,14 @@
 """`rayloom train`: learn a scene from photos."""
 
+import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayloom import __version__, methods
+from rayloom.cli.memory import scene_within
 from rayloom.cli.options import Flat, parse
 from rayloom.cli.output import note, print_json, warn
 from rayloom.cli.process import capture_of
@@ -14,6 +17,7 @@ from rayloom.cli.view import watched
 from rayloom.data.scene import DataConfig, Scene
 from rayloom.errors import InputError
 from rayloom.paper import MethodConfig
+from rayloom.training.budget import within_share
 from rayloom.training.config import TrainConfig
 from rayloom.training.memory import peak_memory_mb
 from rayloom.training.records import Outcome, Record
@@ -55,7 +59,7 @@ def run(args: list[str]) -> int:
     """Train the chosen method, keep it in a run folder and say how good it is; or go on with such a run."""
     from rayloom.training.interrupts import sigterm_exits
 
-    with sigterm_exits():
+    with sigterm_exits(), _with_others():
         if any(word.partition("=")[0] == "--resume" for word in args):
             from rayloom.cli.resuming import resume
 
@@ -63,7 +67,23 @@ def run(args: list[str]) -> int:
         return _begin(args)
 
 
+def _with_others() -> AbstractContextManager[None]:
+    """With the other processes, if torchrun started this one."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return nullcontext()
+    # Where one process fails, torch would tell of each socket that the others lose.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    from rayloom.training.distributed import joined
+
+    return joined()
+
+
 def _begin(args: list[str]) -> int:
+    return train_method(*parsed(args))
+
+
+def parsed(args: list[str]) -> tuple[str, str, TrainOptions, MethodConfig]:
+    """Name, preset, options and settings of the method that are meant; raises or exits as `parse`."""
     word, rest = split_method(args)
     name, preset = split_preset(word or DEFAULT_METHOD)
     summary = methods.describe(name)
@@ -75,7 +95,7 @@ def _begin(args: list[str]) -> int:
     method_field = ("method", Flat[summary.config_class], field(default=summary.presets[preset]))
     kind = make_dataclass("Options", [method_field], bases=(TrainOptions,), frozen=True)
     options = parse(kind, f"train {word or '[METHOD[@PRESET]]'}", _description(summary), rest)
-    return train_method(name, preset, options, options.method)
+    return name, preset, options, options.method
 
 
 def split_method(args: list[str]) -> tuple[str | None, list[str]]:
@@ -132,18 +152,19 @@ def train_method(name: str, preset: str, options: TrainOptions, values: MethodCo
     """The exit code of training a method in a new run, and of scoring it."""
     from rayloom.data.prepare import load_scene
     from rayloom.training import runs
+    from rayloom.training.distributed import leads, shared
     from rayloom.training.fit import build
     from rayloom.training.locking import locked
 
-    if options.out is not None:
+    if options.out is not None and leads():
         runs.refuse_used(options.out)
-    capture = capture_of(options.data, quiet=options.quiet)
+    capture = _capture(options)
     if capture == options.data:
         parent = runs.default_parent(options.data, name)
     else:
         parent = capture.parent / Path(name).stem
         options = replace(options, data=capture)
-    scene = load_scene(options.data, options.data_config)
+    scene = load_scene(options.data, within_share(options.data_config, options.train.memory))
     warn(scene.warnings)
     method_class = methods.load(name)
     # The parsed record holds the right values, but only the loaded class has the functions.
@@ -151,11 +172,23 @@ def train_method(name: str, preset: str, options: TrainOptions, values: MethodCo
         **{item.name: getattr(values, item.name) for item in fields(values)}
     )
     method = build(method_class, config, scene.info, options.train)
-    run = runs.empty_folder(options.out, parent)
+    run = Path(shared(str(runs.empty_folder(options.out, parent)) if leads() else None))
     note(f"run: {run}", quiet=options.quiet)
-    with locked(run):
-        runs.write_config(run, _run_config(name, preset, config, options, scene))
+    with locked(run) if leads() else nullcontext():
+        if leads():
+            runs.write_config(run, _run_config(name, preset, config, options, scene))
+        scene = scene_within(run, method, scene, options.train, options, scale=options.data_config.scale)
         return learn_and_report(run, name, method, scene, options.train, options)
+
+
+def _capture(options: TrainOptions) -> Path:
+    """The capture, made of bare photos or a video if need be; several processes do not make one."""
+    from rayloom.kernels.processes import num_processes
+    from rayloom.sfm.sources import is_bare
+
+    if num_processes() > 1 and is_bare(options.data):
+        raise InputError(options.data, "has no cameras; expected those of `rayloom process` under torchrun")
+    return capture_of(options.data, quiet=options.quiet)
 
 
 def learn_and_report(
@@ -170,6 +203,7 @@ def learn_and_report(
     """The exit code after training, from the state of a checkpoint if there is a `start`, and scoring."""
     from rayloom.training import runs
     from rayloom.training.checkpoints import Checkpoints
+    from rayloom.training.distributed import leads
     from rayloom.training.fit import fit
     from rayloom.training.interrupts import Interrupted
     from rayloom.training.progress import ProgressDisplay
@@ -178,7 +212,7 @@ def learn_and_report(
     checkpoints = Checkpoints(run, config.keep_checkpoints)
     try:
         with (
-            watched(options.view, method, scene, run, quiet=options.quiet) as seen,
+            watched(options.view and leads(), method, scene, run, quiet=options.quiet) as seen,
             ProgressDisplay(quiet=options.quiet) as display,
         ):
 
@@ -191,8 +225,9 @@ def learn_and_report(
     except Interrupted as stop:
         note(f"{run}: ended in the middle of a step; --resume goes on from the last checkpoint")
         return 128 + stop.signal
-    save_weights(run, method)
-    scored = not (options.no_eval or outcome.interrupted)
+    if leads():
+        save_weights(run, method)
+    scored = leads() and not (options.no_eval or outcome.interrupted)
     result = score(run, method, scene, quiet=options.quiet) if scored else None
     _report(run, name, outcome, result, json=options.json)
     return 128 + outcome.signal if outcome.interrupted else 0

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rayloom.cameras.camera import Cameras
 from rayloom.data.pixels.images import flat_pixels
+from rayloom.data.pixels.labels import UNKNOWN
 from rayloom.data.scene import Scene
 from rayloom.errors import InputError
 from rayloom.types import Batch, Crops, Patch
@@ -38,6 +39,12 @@ def truth_image(scene: Scene, index: int) -> tuple[Float[Tensor, "h w 3"], Bool[
     ignore = scene.ignore[index]
     valid = torch.ones(rgb.shape[:2], dtype=torch.bool) if ignore is None else torch.from_numpy(~ignore)
     return rgb, valid
+
+
+def truth_labels(scene: Scene, index: int) -> Int[Tensor, "h w"] | None:
+    """The semantic class of each pixel of a photo, -1 where unknown; None where it has no labels."""
+    labels = scene.labels[index] if scene.labels else None
+    return None if labels is None else torch.from_numpy(labels.astype(np.int64))
 
 
 class PixelBatches:
@@ -70,6 +77,9 @@ class PixelBatches:
         areas = torch.tensor([4.0**level for level in range(len(scales))]).repeat_interleave(len(train))
         self.areas = areas.to(self.device) if scene.coarser else None
         self.depths = _flat_depths([scale.depths[i] for scale in scales for i in train], sizes)
+        self.labels = _flat_labels(
+            [scale.labels[i] for scale in scales for i in train if scale.labels], sizes
+        )
         self.usable = _usable([scale.ignore[i] for scale in scales for i in train], sizes)
         self.allowed = None if self.usable is None else self.usable.nonzero()[:, 0]
         self.num_pixels = int(ends[-1]) if self.allowed is None else len(self.allowed)
@@ -118,6 +128,10 @@ class PixelBatches:
         """Go on where another `PixelBatches` of the same scene stood."""
         self.generator.set_state(state["generator"])
 
+    def reseed(self, seed: int) -> None:
+        """Go on as new batches of this seed would."""
+        self.generator.manual_seed(seed)
+
     def _batch(self, image: Int[Tensor, " n"], number: Int[Tensor, " n"]) -> Batch:
         """Pixels by their image and their number among all training pixels."""
         widths = self.widths.index_select(0, image)
@@ -132,7 +146,10 @@ class PixelBatches:
             z_depth = self.depths.index_select(0, number).to(self.device)
             depth = self.cameras.t_from_z_depth(z_depth, rays.directions, camera)
         area = self.areas.index_select(0, camera) if self.areas is not None else None
-        return Batch(rays=rays, rgb=rgb, alpha=alpha, depth=depth, area=area)
+        labels = None
+        if self.labels is not None:
+            labels = self.labels.index_select(0, number).to(self.device).long()
+        return Batch(rays=rays, rgb=rgb, alpha=alpha, depth=depth, labels=labels, area=area)
 
     def _colors(
         self, image: Int[Tensor, " n"], number: Int[Tensor, " n"]
@@ -175,6 +192,19 @@ def _flat_depths(
     parts = [
         np.zeros(size, np.float32) if depth is None else depth
         for depth, size in zip(depths, sizes, strict=True)
+    ]
+    return torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
+
+
+def _flat_labels(
+    labels: Sequence[NDArray[np.int16] | None], sizes: NDArray[np.int64]
+) -> Int[Tensor, " n"] | None:
+    """Classes of all pixels, -1 where unknown; None where no image has labels."""
+    if all(label is None for label in labels):
+        return None
+    parts = [
+        np.full(size, UNKNOWN, np.int16) if label is None else label
+        for label, size in zip(labels, sizes, strict=True)
     ]
     return torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
 

@@ -17,6 +17,7 @@ from rayloom.data.views import Views
 from rayloom.data.windows import LatentPixels, PhotoWindows, Windows
 from rayloom.fields.autoencoders import R32, Autoencoder
 from rayloom.fields.latent_field import LatentField
+from rayloom.kernels.processes import average_gradients
 from rayloom.kernels.threads import torch_on_all_threads
 from rayloom.types import Image, Rays
 
@@ -135,5 +136,6 @@ class DecodingDescent:
                 group["lr"] = rate * scale ** group["fall"]
             self.adam.zero_grad()
             loss.backward()
+            average_gradients(weight for group in self.adam.param_groups for weight in group["params"])
             self.adam.step()
         return loss.detach()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from rayloom.fields.neighborhood import NeighborhoodCNN
 from rayloom.kernels.fused import Report
+from rayloom.kernels.processes import average_gradients
 from rayloom.losses.alignment import alignment
 from rayloom.losses.high_frequency import ShallowFeatures, high_frequency
 from rayloom.losses.photometric import squared_error
@@ -125,6 +126,7 @@ class PatchPhase(nn.Module):
         loss = torch.stack(list(self.losses(refined, batch.crops, new - old).values())).sum()
         self.adam.zero_grad()
         loss.backward()
+        average_gradients(self.parameters())
         for group in self.adam.param_groups:
             group["lr"] = self.settings.lr * lr_scale
         self.adam.step()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rayloom.errors import InputError
 from rayloom.files import whole_file
+from rayloom.kernels.processes import average
 
 STEPS_PER_LOOK = 16
 """Reading losses waits for the device, so that not every step does."""
@@ -63,7 +64,11 @@ class Watch:
             self.look()
 
     def look(self) -> None:
-        """Look at the steps since the last time. Raises `Diverged` for the first that is bad."""
+        """Look at the steps since the last time. Raises `Diverged` for the first that is bad.
+
+        The terms are means over all processes that train together: what one of them finds, all do.
+        """
+        average([values for _, _, values in self.waiting])
         steps = [(step, names, values.tolist()) for step, names, values in self.waiting]
         self.waiting = []
         for step, names, values in steps:

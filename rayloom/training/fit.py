@@ -18,6 +18,7 @@ from rayloom.training.checkpoints import Checkpoints
 from rayloom.training.collapse import CollapseAlarm
 from rayloom.training.config import TrainConfig
 from rayloom.training.determinism import determinism
+from rayloom.training.distributed import leads, shared
 from rayloom.training.divergence import Diverged, report
 from rayloom.training.loop import train
 from rayloom.training.packing import Tree
@@ -59,14 +60,18 @@ def fit(
 
     When training diverges, it goes back to the last of the checkpoints, with lower rates; when it does so
     again, or if there are no checkpoints, raises `Diverged`. Pictures of one colour alone are told about.
+
+    Of several processes the first alone calls the functions, and has need of the photos held out.
     """
-    alarm = CollapseAlarm(method, scene, on_record)
+    hear, look = CollapseAlarm(method, scene, on_record).hear, held_out_psnr
+    if not leads():
+        hear = look = _nothing
     with determinism(config.deterministic):
         while True:
             method.observe(training_views(scene))
             batches = PixelBatches(scene, config.seed, next(method.parameters()).device)
             try:
-                return train(method, batches, config, alarm.hear, held_out_psnr, checkpoints, start)
+                return train(method, batches, config, hear, look, checkpoints, start)
             except Diverged as found:
                 start = _last_good(found, checkpoints, start)
                 _begin_anew(method, config)
@@ -77,14 +82,22 @@ def _last_good(found: Diverged, checkpoints: Checkpoints | None, start: Tree | N
     if checkpoints is None:
         raise found
     lr_share = 1.0 if start is None else start["lr_share"]
-    newest = None if lr_share < 1 else checkpoints.newest()
-    report(checkpoints.run, found.divergence, None if newest is None else newest[0], lr_share)
+    newest = None
+    if leads():
+        newest = None if lr_share < 1 else checkpoints.newest()
+        report(checkpoints.run, found.divergence, None if newest is None else newest[0], lr_share)
+    newest = shared(newest)
     if newest is None:
         raise found
     step, state = newest
     _log.warning("%s; going back to step %d, with rates of %g of the settings", found, step, LOWER_RATES)
-    runs.forget_records_after(checkpoints.run, step)
+    if leads():
+        runs.forget_records_after(checkpoints.run, step)
     return {**state, "lr_share": LOWER_RATES}
+
+
+def _nothing(*_: object) -> None:
+    """The leader hears the records, and looks at photos."""
 
 
 def _begin_anew(method: Method[Any], config: TrainConfig) -> None:

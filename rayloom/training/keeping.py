@@ -5,6 +5,7 @@ import logging
 from rayloom.errors import InputError
 from rayloom.training.checkpoints import Checkpoints
 from rayloom.training.config import TrainConfig
+from rayloom.training.distributed import leads
 from rayloom.training.session import Session
 
 _log = logging.getLogger(__name__)
@@ -53,7 +54,10 @@ class Keeper:
 
     def _save(self, checkpoints: Checkpoints) -> None:
         step = self.session.progress.step
-        checkpoints.save(self.session.state(), step, self.session.recorder.psnr)
+        # Every process looks at its state, so that all of them find it bad, or none.
+        state = self.session.state()
+        if leads():
+            checkpoints.save(state, step, self.session.recorder.psnr)
         self.kept_step = step
 
     def _complain(self, error: OSError) -> None:

@@ -12,6 +12,7 @@ from rayloom.losses import squared_error
 from rayloom.method import Method
 from rayloom.training.checkpoints import Checkpoints
 from rayloom.training.config import TrainConfig
+from rayloom.training.distributed import ALIKE_AFTER, ALIKE_BEFORE, Team, take_weights_of_leader
 from rayloom.training.divergence import Diverged
 from rayloom.training.interrupts import Interrupted, Interruption, interruptible
 from rayloom.training.keeping import Keeper
@@ -90,6 +91,7 @@ def train(
     method.train()
     compiling = Clock()
     method.prepare()
+    take_weights_of_leader(method)
     compile_seconds = compiling.seconds
     session = Session(method, batches, Recorder(config, on_record, held_out_psnr))
     if start is not None:
@@ -98,7 +100,7 @@ def train(
     if start is None:
         keeper.keep_first()
     with interruptible() as interruption:
-        run_steps(session, batches, config, keeper, interruption)
+        run_steps(session, batches, config, keeper, Team(config.seed, batches, interruption))
     return finish(session, keeper, interruption, compile_seconds)
 
 
@@ -124,26 +126,27 @@ def finish(session: Session, keeper: Keeper, interruption: Interruption, compile
     )
 
 
-def run_steps(
-    session: Session, batches: Batches, config: TrainConfig, keeper: Keeper, interruption: Interruption
-) -> None:
+def run_steps(session: Session, batches: Batches, config: TrainConfig, keeper: Keeper, team: Team) -> None:
     """Step after step, until training is over or interrupted."""
     method, fused_on_cpu = session.method, False
-    while session.progress.fraction < 1 and not interruption:
+    while session.progress.fraction < 1 and not team.ends:
         progress, lr_share = session.progress, session.lr_share
         # Torch's threads wait for more work on the cores that the kernels' threads need. Whether there
         # is a kernel is known after the first step, and every composed step has all threads of torch.
         with torch_on_one_thread() if fused_on_cpu else nullcontext():
+            team.alike(progress.step, ALIKE_BEFORE)
             method.before_step(progress)
-            batch = batches.next(method.rays_per_step(), method.patch())
+            team.apart(progress.step)
+            batch = batches.next(team.num_rays(method.rays_per_step()), method.patch())
             fused = fused_step(method, batch, progress, lr_share)
         fused_on_cpu = fused is not None and batch.rgb.device.type == "cpu"
         seen, terms = fused or composed_step(method, batch, progress, session.optimizer, lr_share)
+        team.alike(progress.step, ALIKE_AFTER)
         if method.after_step(progress):
             session.optimizer.renew()
         session.watch.add(progress.step, terms)
-        fraction = config.fraction(progress.step + 1, session.clock.seconds)
-        session.progress = Progress(progress.step + 1, fraction)
-        session.recorder.add(seen, session.progress, session.clock)
-        if keeper.is_due:
+        end = team.end_step(seen, session.clock.seconds, is_due=keeper.is_due)
+        session.progress = Progress(progress.step + 1, config.fraction(progress.step + 1, end.seconds))
+        session.recorder.add(end.seen, session.progress, session.clock)
+        if end.is_due:
             keeper.keep()

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rayloom.kernels.processes import average_gradients
 from rayloom.method import Method
 from rayloom.training.schedules import rate
 
@@ -33,6 +34,7 @@ class Optimizer:
             group["lr"] = lr_share * lr
         self.adam.zero_grad()
         loss.backward()
+        average_gradients(parameter for group in self.adam.param_groups for parameter in group["params"])
         if self.method.config.clip_norm > 0:
             for group in self.adam.param_groups:
                 clip_gradients(group["params"], self.method.config.clip_norm)

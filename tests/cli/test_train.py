@@ -76,3 +76,16 @@ def test_a_preset_follows_an_at_sign() -> None:
     assert split_preset("nerf@tiny") == ("nerf", "tiny")
     assert split_preset(f"{HAZE}@tiny") == (str(HAZE), "tiny")
     assert split_preset("/a@b/c.py") == ("/a@b/c.py", "default")
+
+
+def test_torchrun_trains_one_run(capture: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "rayloom"]
+    command += ["train", "nerf@tiny", "--data", str(capture), "--out", str(out), "--steps", "3", "--json"]
+    said = subprocess.run([*command, "--no-eval"], capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    told = json.loads(said.stdout)
+    # Steps of one run, with the rays of two.
+    assert (told["steps"], told["rays"]) == (3, 2 * 3 * 1024)
+    assert (out / "weights.safetensors").is_file()
+    assert said.stderr.count("run: ") == 1

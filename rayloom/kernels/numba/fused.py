@@ -29,6 +29,7 @@ from rayloom.kernels.numba.layers import Network, aligned_zeros, fill_network, l
 from rayloom.kernels.numba.marching import lattice
 from rayloom.kernels.numba.stepping import Cells, Rule, cells_of, rule_of
 from rayloom.kernels.numba.threads import run
+from rayloom.kernels.processes import average, num_processes
 from rayloom.kernels.threads import num_threads
 from rayloom.types import Rays
 
@@ -97,7 +98,12 @@ class FusedField:
         )  # fmt: skip
 
     def adam_step(self, step: int, rule: AdamRule) -> None:
-        """Step `step` (from 1) of Adam on all parameters; leaves the gradients at zero."""
+        """Step `step` (from 1) of Adam on all parameters; leaves the gradients at zero.
+
+        The gradients are the means over all processes that train together.
+        """
+        if num_processes() > 1:
+            self._average()
         numbers = (rule.lr, *rule.betas, rule.eps)
         threads = len(self.grads.sums)
         rows = self.grads.table.reshape(threads, *self.table.shape)
@@ -129,13 +135,21 @@ class FusedField:
         return [torch.from_numpy(g) for g in (table, *self._weight_grads(), self.grads.codes.sum(0))]
 
     def render(
-        self, rays: Rays, background: Float[Tensor, "rays 3"], space: Space, jitter: Float[Tensor, " rays"]
+        self,
+        rays: Rays,
+        background: Float[Tensor, "rays 3"],
+        space: Space,
+        jitter: Float[Tensor, " rays"],
+        stranger: Float[Tensor, " width"] | None = None,
     ) -> tuple[Float[Tensor, "rays 3"], Float[Tensor, " rays"], Float[Tensor, " rays"]]:
-        """Colour over the background, opacity, and expected distance, 0 where nothing was met."""
+        """Colour over the background, opacity, and expected distance, 0 where nothing was met.
+
+        Rays of no training photo have the code of a `stranger`, or the mean of all codes.
+        """
         arrays, _ = ray_arrays(rays, background, space.step, jitter)
         out = np.zeros((len(arrays.first), 5), np.float32)
         cells, rule, path = space_arrays(space)
-        run(render_rays, -(-len(out) // BLOCK_RAYS), arrays, cells, rule, path, self.field(), out)
+        run(render_rays, -(-len(out) // BLOCK_RAYS), arrays, cells, rule, path, self.field(stranger), out)
         result = torch.from_numpy(out)
         return result[:, :3], result[:, 3], result[:, 4]
 
@@ -146,15 +160,24 @@ class FusedField:
         run(density_at, -(-len(out) // BLOCK_POINTS), view(points), cells, path, self.field(), out)
         return torch.from_numpy(out)
 
-    def field(self) -> Field:
-        """The parameters as they are now."""
+    def field(self, stranger: Float[Tensor, " width"] | None = None) -> Field:
+        """The parameters as they are now; rays of no training photo have a code, or the mean of all."""
         fill_network(self.density, self.weights[: self.num_density])
         fill_network(self.color, self.weights[self.num_density :])
         mean = self.codes.mean(0, keepdims=True) if len(self.codes) else self.codes
+        other = mean if stranger is None else view(stranger)[None]
         return Field(
             self.table.reshape(-1), levels_of(self.layout), self.density, self.color,
-            np.concatenate([self.codes, mean]), self.contracted, f32(self.thinness),
+            np.concatenate([self.codes, other]), self.contracted, f32(self.thinness),
         )  # fmt: skip
+
+    def _average(self) -> None:
+        """Replace the gradients of all threads by the mean over processes of their sum."""
+        parts = [self.grads.table, self.grads.density, self.grads.color, self.grads.codes]
+        means = [part.sum(0) for part in parts]
+        average([torch.from_numpy(mean) for mean in means])
+        for part, mean in zip(parts, means, strict=True):
+            part[0], part[1:] = mean, 0
 
     def _weight_grads(self) -> list[np.ndarray]:
         """Gradients of the weights, summed over threads, in the shapes of the weights."""
