@@ -1,5 +1,6 @@
 """The commands by name, and how a command ends: exit code 0, 2 for bad input, 130 for Ctrl-C."""
 
+import errno
 import importlib
 import os
 import sys
@@ -18,11 +19,18 @@ COMMANDS = {
     "render": "film a trained scene along a camera path",
     "view": "walk through a trained scene or a capture in a browser",
     "export": "take a trained scene away: a web page, a mesh, points or cameras",
+    "sweep": "train methods on captures with several seeds, some at a time",
     "methods": "list the methods",
     "claims": "list what the methods are claimed to do, or measure it",
     "bench": "measure the engine beside the limits of this machine",
     "world": "make a capture of an invented scene",
 }
+
+DISK_ERRORS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR),
+    *(errno.ENAMETOOLONG, errno.EMFILE, errno.EFBIG),
+}
+"""What no command can do anything about: full disks, folders that may not be written, and the like."""
 
 HELP = f"""usage: rayloom COMMAND [OPTIONS]
 
@@ -59,6 +67,11 @@ def run(args: list[str]) -> int:
         # The reader of stdout has gone, as in `rayloom methods | head`; at exit Python would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return 2
 
 
 def _dispatch(args: list[str]) -> int:
