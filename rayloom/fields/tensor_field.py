@@ -11,7 +11,7 @@ from torch.nn import functional
 from rayloom.fields.encodings import FrequencyEncoding
 from rayloom.fields.tensors import CP, Factors, VectorMatrix
 from rayloom.geometry.boxes import Box
-from rayloom.geometry.contraction import contract
+from rayloom.geometry.contraction import frame_from_world, stretch_share
 from rayloom.scene_info import SceneInfo
 
 Decomposition = Literal["vm", "cp"]
@@ -87,8 +87,7 @@ class TensorField(nn.Module):
 
     def unit(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """World points in the frame [-1, 1]^3 of the factors."""
-        in_box = 2 * self.box.unit_from_world(points) - 1
-        return contract(in_box, "linf") / 2 if self.contracted else in_box
+        return frame_from_world(points, self.box, contracted=self.contracted)
 
     def density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Density per world unit."""
@@ -104,8 +103,7 @@ class TensorField(nn.Module):
         """
         raw = components.sum(-1)
         positive = raw.relu() if self.activation == "relu" else functional.softplus(raw + DENSITY_SHIFT)
-        distance = unit.abs().amax(-1)
-        there = (2 - 2 * distance).clamp(max=1) if self.contracted else (distance <= 1).to(raw.dtype)
+        there = stretch_share(unit) if self.contracted else (unit.abs().amax(-1) <= 1).to(raw.dtype)
         return self.density_scale * positive * there
 
     def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:

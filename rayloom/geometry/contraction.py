@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from rayloom.geometry.boxes import Box
 from rayloom.types import Gaussians
 
 Norm = Literal["l2", "linf"]
@@ -48,6 +49,25 @@ def contract_gaussians(gaussians: Gaussians, norm: Norm) -> Gaussians:
     """Normal distributions under the contraction, linear around their means: (f(μ), J Σ Jᵀ) (eq. 9)."""
     jacobian = contraction_jacobian(gaussians.means, norm)
     return Gaussians(contract(gaussians.means, norm), jacobian @ gaussians.covariances @ jacobian.mT)
+
+
+def frame_from_world(
+    points: Float[Tensor, "*batch 3"], box: Box, *, contracted: bool
+) -> Float[Tensor, "*batch 3"]:
+    """World points in the frame [-1, 1]^3 of a grid, which a box fills.
+
+    Contracted, the grid holds all of space: the box fills its middle half, [-0.5, 0.5]^3.
+    """
+    in_box = 2 * box.unit_from_world(points) - 1
+    return contract(in_box, "linf") / 2 if contracted else in_box
+
+
+def stretch_share(frame: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+    """How much shorter than the grid's a world unit is where `frame_from_world` contracted: 1 in the box.
+
+    Outside it falls like 1 / distance, and so should fog: what is far away is large.
+    """
+    return (2 - 2 * frame.abs().amax(-1)).clamp(max=1)
 
 
 def _radius_from_one(points: Tensor, norm: Norm) -> Tensor:

@@ -17,7 +17,7 @@ code, are white before dark backgrounds, where black would never be noticed. The
 own. Upsampling, masks and rates follow shares of the run.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,12 +25,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rayloom.fields.tensor_field import Decomposition, TensorActivation, TensorField, box_around
-from rayloom.geometry.ndc import ndc_from_world, ndc_rays, world_t_from_ndc_t
-from rayloom.kernels import StepRule, march, packed_weights, segment_sum
+from rayloom.geometry.ndc import ndc_from_world, ndc_rays
+from rayloom.kernels import StepRule, march, packed_weights
 from rayloom.losses import squared_error
 from rayloom.losses.factors import roughness, sparsity
 from rayloom.method import Method, MethodConfig, Paper
-from rayloom.rendering.packed import render_packed, select
+from rayloom.rendering.packed import render_packed, select, with_world_depth_packed
 from rayloom.sampling.alpha_mask import mask_empty_space
 from rayloom.sampling.occupancy import OccupancyGrid
 from rayloom.types import Batch, PackedSamples, Progress, Rays, Rendering, SceneInfo
@@ -153,12 +153,7 @@ class TensoRF(Method[TensoRFConfig]):
         frame = self.scene.ndc
         if frame is None:
             return self.shade(rays)
-        rendering = self.shade(ndc_rays(rays, frame))
-        samples = rendering.intervals
-        assert isinstance(samples, PackedSamples), "as `shade` makes them"
-        t = world_t_from_ndc_t(samples.midpoints[:, None], rays[samples.ray_index], frame)[:, 0]
-        depth = segment_sum(rendering.weights * t, samples.ray_index, samples.num_rays)
-        return replace(rendering, depth=depth / rendering.opacity.clamp(min=torch.finfo(t.dtype).tiny))
+        return with_world_depth_packed(self.shade(ndc_rays(rays, frame)), rays, frame)
 
     def shade(self, rays: Rays) -> Rendering:
         """March; look up densities, and colours where they weigh enough; composite.

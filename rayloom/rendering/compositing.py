@@ -33,12 +33,14 @@ def composite(
     coarser: tuple[Rendering, ...] = (),
     *,
     endless: bool = False,
+    widths: Float[Tensor, "*batch n"] | None = None,
 ) -> Rendering:
     """Colour, opacity and expected depth of each ray over a background colour.
 
-    `endless` lets the last interval reach to infinity, as in the code of Mildenhall et al. 2020.
+    `endless` lets the last interval reach to infinity, as in the code of Mildenhall et al. 2020. `widths` are
+    those by which density counts, where it is not per unit of the intervals.
     """
-    widths = intervals.widths
+    widths = intervals.widths if widths is None else widths
     if endless:
         widths = torch.cat([widths[..., :-1], torch.full_like(widths[..., -1:], ENDLESS)], dim=-1)
     weights = weights_from_density(density, widths)

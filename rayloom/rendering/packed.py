@@ -1,14 +1,16 @@
 """Emission and absorption along rays that have different numbers of samples."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rayloom.kernels import composite_packed, march, packed_weights, prefix_sum
+from rayloom.geometry.ndc import world_t_from_ndc_t
+from rayloom.kernels import composite_packed, march, packed_weights, prefix_sum, segment_sum
 from rayloom.kernels.fused import Space
-from rayloom.types import PackedSamples, Rays, Rendering
+from rayloom.types import NDCFrame, PackedSamples, Rays, Rendering
 
 
 @torch.no_grad()
@@ -49,3 +51,12 @@ def render_packed(
     """Colour, opacity and expected depth of each ray over a background."""
     color, opacity, depth, weights = composite_packed(density, rgb, samples, background)
     return Rendering(color, opacity, depth, samples, weights, background.expand_as(color))
+
+
+def with_world_depth_packed(rendering: Rendering, rays: Rays, frame: NDCFrame) -> Rendering:
+    """As `with_world_depth`, of rays that have different numbers of samples; `rays` are the world's."""
+    samples = rendering.intervals
+    assert isinstance(samples, PackedSamples), "dense samples have `with_world_depth`"
+    t = world_t_from_ndc_t(samples.midpoints[:, None], rays[samples.ray_index], frame)[:, 0]
+    depth = segment_sum(rendering.weights * t, samples.ray_index, samples.num_rays)
+    return replace(rendering, depth=depth / rendering.opacity.clamp(min=torch.finfo(t.dtype).tiny))

@@ -3,7 +3,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayloom.geometry.contraction import contract, contract_gaussians, contraction_jacobian, uncontract
+from rayloom.geometry.boxes import Box
+from rayloom.geometry.contraction import (
+    contract,
+    contract_gaussians,
+    contraction_jacobian,
+    frame_from_world,
+    stretch_share,
+    uncontract,
+)
 from rayloom.types import Gaussians
 
 close = torch.testing.assert_close
@@ -140,3 +148,18 @@ def test_gradients_of_gaussians_are_finite_at_the_origin_at_the_boundary_and_far
     assert contracted.covariances.isfinite().all()
     (gradient,) = torch.autograd.grad(contracted.means.sum() + contracted.covariances.sum(), hard)
     assert gradient.isfinite().all()
+
+
+def test_a_grids_frame_is_its_box_or_twice_as_wide_and_then_holds_all_of_space():
+    box = Box(torch.tensor([-1.0, 0.0, 2.0]), torch.tensor([1.0, 4.0, 3.0]))
+    corners = torch.stack([box.low, box.high])
+    close(frame_from_world(corners, box, contracted=False), torch.tensor([[-1.0] * 3, [1.0] * 3]))
+    close(frame_from_world(corners, box, contracted=True), torch.tensor([[-0.5] * 3, [0.5] * 3]))
+    assert frame_from_world(1e6 * torch.randn(50, 3), box, contracted=True).abs().max() <= 1
+
+
+def test_the_stretch_is_one_in_the_box_and_one_over_the_distance_outside():
+    box = Box(-torch.ones(3), torch.ones(3))
+    places = torch.tensor([[0.3, -0.9, 0.1], [1.0, 1.0, 1.0], [4.0, 1.0, -2.0], [0.0, -50.0, 20.0]])
+    shares = stretch_share(frame_from_world(places, box, contracted=True))
+    close(shares, torch.tensor([1.0, 1.0, 0.25, 0.02]))

@@ -79,3 +79,12 @@ def test_an_endless_last_interval_hides_the_background():
     )
     torch.testing.assert_close(rendering.opacity, torch.tensor([1.0]))
     torch.testing.assert_close(rendering.rgb, torch.zeros(1, 3))
+
+
+def test_density_counts_by_other_widths_where_they_are_given():
+    edges, density = torch.tensor([[0.0, 1.0, 3.0]]), torch.tensor([[0.4, 0.7]])
+    widths = torch.tensor([[0.5, 0.25]])
+    found = composite(density, torch.ones(1, 2, 3), Intervals(edges), (0.0, 0.0, 0.0), widths=widths)
+    torch.testing.assert_close(found.weights, weights_from_density(density, widths))
+    # Depth is that of the intervals: 0.5 and 2.
+    torch.testing.assert_close(found.depth, (found.weights @ torch.tensor([0.5, 2.0])) / found.opacity)

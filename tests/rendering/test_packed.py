@@ -2,9 +2,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rayloom.geometry.ndc import ndc_rays
 from rayloom.rendering import composite
-from rayloom.rendering.packed import render_packed, select, visible
+from rayloom.rendering.compositing import with_world_depth
+from rayloom.rendering.packed import render_packed, select, visible, with_world_depth_packed
 from rayloom.types import Intervals, PackedSamples
+from tests.methods.ball import FORWARD, random_rays
 
 
 def packed(counts: list[int], seed: int) -> tuple[PackedSamples, torch.Tensor, torch.Tensor]:
@@ -56,3 +59,18 @@ def test_no_samples_at_all_show_the_background():
     rendering = render_packed(density, rgb, samples, torch.tensor([0.1, 0.2, 0.3]))
     torch.testing.assert_close(rendering.rgb, torch.tensor([[0.1, 0.2, 0.3]]).expand(2, 3))
     torch.testing.assert_close(rendering.depth, torch.zeros(2))
+
+
+def test_packed_rays_have_the_depth_in_the_world_that_dense_rays_have():
+    samples, density, rgb = packed([6] * 5, 0)
+    assert FORWARD.ndc is not None
+    world = random_rays(FORWARD, 5, torch.Generator().manual_seed(0))
+    far = ndc_rays(world, FORWARD.ndc).far
+    squeeze = (far / samples.ends.view(5, 6)[:, -1])[samples.ray_index]
+    samples = PackedSamples(squeeze * samples.starts, squeeze * samples.ends, samples.ray_index, 5)
+    edges = torch.cat([samples.starts.view(5, 6), samples.ends.view(5, 6)[:, -1:]], -1)
+    dense = composite(density.view(5, 6), rgb.view(5, 6, 3), Intervals(edges), (0.0, 0.0, 0.0))
+    rendering = render_packed(density, rgb, samples, torch.zeros(3))
+    expected = with_world_depth(dense, world, FORWARD.ndc).depth
+    found = with_world_depth_packed(rendering, world, FORWARD.ndc).depth
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
