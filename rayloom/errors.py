@@ -1,11 +1,23 @@
 """Errors that are the user's to mend, told in one sentence."""
 
+LONGEST = 1000
+"""Letters of a sentence; of a longer one the middle is left out."""
+
 
 class InputError(ValueError):
     """Bad input: names the file, the field, what was found and what was expected.
 
-    The command line prints the message without a traceback and ends with exit code 2.
+    The command line prints the message without a traceback and ends with exit code 2. What was found may
+    come from anybody: letters that could steer a terminal are written as their numbers.
     """
 
     def __init__(self, where: object, problem: str) -> None:
-        super().__init__(f"{where}: {problem}")
+        text = f"{where}: {problem}"
+        if len(text) > LONGEST:
+            text = f"{text[: LONGEST - 200]} ... {text[-190:]}"
+        super().__init__("".join(map(_printable, text)))
+
+
+def _printable(letter: str) -> str:
+    shown = letter.isprintable() or letter.isspace()
+    return letter if shown else letter.encode("unicode_escape").decode("ascii")

@@ -1,5 +1,6 @@
 """Voxels as bytes: which blocks and corners there are, then channel after channel, as surprises, deflated."""
 
+import math
 import zlib
 
 import numpy as np
@@ -17,6 +18,12 @@ LEVEL = 9
 CELLS = BLOCK**3
 STRIDES = BLOCK * BLOCK, BLOCK, 1
 """From a corner to the next one along each axis."""
+MOST_PLACES = 260**3
+"""Blocks that fit into the space of a page, whether there is anything in them or not: 2048 voxels across."""
+FEW_BLOCKS = 1 << 13
+"""Blocks that any page may have. Real ones take hundreds of bytes each; of more of them there must be ..."""
+BLOCK_BYTES = 8
+"""... at least so many bytes for each, or a small file could fill the memory."""
 
 
 def packed(blocks: Blocks, voxels: UInt8[Tensor, "blocks 8 8 8 12"]) -> bytes:
@@ -44,26 +51,54 @@ def packed(blocks: Blocks, voxels: UInt8[Tensor, "blocks 8 8 8 12"]) -> bytes:
 def unpacked(
     data: bytes, size: tuple[int, int, int], where: object
 ) -> tuple[Blocks, UInt8[Tensor, "blocks 8 8 8 12"]]:
-    """The inverse; voxels without density are 0. Raises InputError for bytes that were cut or changed."""
-    try:
-        raw = np.frombuffer(zlib.decompress(data), np.uint8)
-    except zlib.error as error:
-        raise InputError(where, f"the voxels cannot be unpacked ({error}); expected a whole file") from error
-    places = int(np.prod(size))
-    kept = np.unpackbits(raw[: -(-places // 8)])[:places].astype(bool)
-    begin = -(-places // 8)
-    end = begin + int(kept.sum()) * CELLS // 8
-    known = np.unpackbits(raw[begin:end]).astype(bool)
-    expected = end + int(known.sum()) * CHANNELS
-    if len(raw) != expected:
-        raise InputError(where, f"holds {len(raw)} bytes of voxels; expected {expected}")
-    known = known.reshape(-1, CELLS)
+    """The inverse; voxels without density are 0. Raises InputError for bytes that were cut or changed.
+
+    Unpacking stops where these bytes cannot come from `packed`, before they take much memory.
+    """
+    places, source = math.prod(size), _Unpacker(data, where)
+    if min(size) < 1 or places > MOST_PLACES:
+        raise InputError(where, f"is a space of {size} blocks; expected at most {MOST_PLACES} in all")
+    kept = np.unpackbits(source.take(-(-places // 8)))[:places].astype(bool)
+    count, most = int(kept.sum()), FEW_BLOCKS + len(data) // BLOCK_BYTES
+    if count > most:
+        raise InputError(where, f"holds {count} blocks in {len(data)} bytes; expected at most {most}")
+    known = np.unpackbits(source.take(count * CELLS // 8)).astype(bool).reshape(-1, CELLS)
     told = np.zeros((CHANNELS, *known.shape), np.uint8)
-    told[:, known] = raw[end:].reshape(CHANNELS, -1)
+    told[:, known] = source.take(int(known.sum()) * CHANNELS).reshape(CHANNELS, -1)
+    source.expect_end()
     values = _from_surprises(np.ascontiguousarray(told.transpose(2, 0, 1)), known.T.copy())
     voxels = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
     blocks = Blocks.of(torch.from_numpy(kept.reshape(size)))
     return blocks, voxels.view(-1, BLOCK, BLOCK, BLOCK, CHANNELS)
+
+
+class _Unpacker:
+    """Inflates so many bytes at a time, and never more than were asked for."""
+
+    def __init__(self, data: bytes, where: object) -> None:
+        self.rest, self.where, self.inflate = data, where, zlib.decompressobj()
+
+    def take(self, count: int) -> NDArray[np.uint8]:
+        """The next bytes; raises InputError where there are not as many."""
+        data = self._inflated(count) if count > 0 else b""
+        if len(data) != count:
+            raise InputError(self.where, f"holds fewer bytes of voxels than the {count} expected")
+        return np.frombuffer(data, np.uint8)
+
+    def expect_end(self) -> None:
+        """Raise InputError unless this is all."""
+        if self._inflated(1) or not self.inflate.eof:
+            raise InputError(self.where, "holds more bytes of voxels than expected, or not their end")
+
+    def _inflated(self, count: int) -> bytes:
+        try:
+            data = self.inflate.decompress(self.rest, count)
+        except zlib.error as error:
+            raise InputError(
+                self.where, f"the voxels cannot be unpacked ({error}); expected a whole file"
+            ) from error
+        self.rest = self.inflate.unconsumed_tail
+        return data
 
 
 def _from_surprises(told: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -24,7 +24,14 @@ _MODELS = {
     "fisheye": CameraModel.OPENCV_FISHEYE,
     "equirectangular": CameraModel.EQUIRECTANGULAR,
 }
-_Pixels = Annotated[int, msgspec.Meta(gt=0)]
+LARGEST_SIDE = 65_500
+"""Pixels along a side of a film; the most that a JPEG has."""
+FARTHEST = 1e9
+"""From the origin of the file, in its units, that a camera may be."""
+
+Degrees = Annotated[float, msgspec.Meta(ge=1e-3, lt=180)]
+"""Of a field of view, and not so few that a focal length cannot be told from infinity."""
+_Pixels = Annotated[int, msgspec.Meta(gt=0, le=LARGEST_SIDE)]
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,8 @@ class CameraPath:
 class _Frame(msgspec.Struct):
     camera_to_world: Annotated[list[float], msgspec.Meta(min_length=16, max_length=16)]
     """Row by row."""
-    fov: Annotated[float, msgspec.Meta(gt=0, lt=180)]
-    """Vertical, in degrees."""
+    fov: Degrees
+    """Vertical."""
     aspect: float = 1.0
     render_time: float | None = None
 
@@ -50,7 +57,7 @@ class _File(msgspec.Struct):
     render_height: _Pixels
     camera_path: Annotated[list[_Frame], msgspec.Meta(min_length=1)]
     camera_type: Literal["perspective", "fisheye", "equirectangular"] = "perspective"
-    fps: Annotated[float, msgspec.Meta(gt=0)] = 24.0
+    fps: Annotated[float, msgspec.Meta(ge=1e-3, le=1e3)] = 24.0
 
 
 def read_camera_path(
@@ -141,6 +148,7 @@ def _raw_from_camera(cameras: Cameras, raw_from_world: NDArray[np.float64]) -> N
 
 def _check_rigid(where: str, matrix: NDArray[np.float64]) -> None:
     turn = matrix[:3, :3]
-    rigid = np.isfinite(matrix).all() and np.allclose(turn @ turn.T, np.eye(3), atol=1e-3)
+    near = (np.abs(matrix) < FARTHEST).all()
+    rigid = near and np.allclose(turn @ turn.T, np.eye(3), atol=1e-3)
     if not rigid or np.linalg.det(turn) < 0 or not np.allclose(matrix[3], [0, 0, 0, 1]):
         raise InputError(where, "not a rotation and a translation; expected a rigid 4 x 4 matrix, row by row")

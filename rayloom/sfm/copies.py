@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from rayloom.data.pixels.decoding import BROKEN
 from rayloom.errors import InputError
 from rayloom.files import whole_file
 from rayloom.sfm.exif import Tags, camera_tags, read_tags, to_exif
@@ -32,7 +33,6 @@ _READ_BY_ALL = {
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 """As Pillow opens them, which takes MPO for a JPEG at first."""
 _TOO_LARGE = "too many pixels; expected a photo as a camera takes it"
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
 
 
 def readable(path: Path, copies: Path) -> Path:
@@ -97,7 +97,7 @@ def _raw_tags(path: Path, raw: "RawPy") -> Tags:
         with path.open("rb") as file:
             exif.load_from_fp(file)
             return read_tags(exif)
-    except _BROKEN:
+    except BROKEN:
         pass
     try:
         preview = raw.extract_thumb().data
@@ -137,5 +137,5 @@ def _decoding(path: Path) -> Iterator[None]:
         raise InputError(path, "not a readable picture; the file is damaged or of another type") from error
     except Image.DecompressionBombError as error:
         raise InputError(path, _TOO_LARGE) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise InputError(path, f"cannot be decoded ({error}); expected a whole picture") from error

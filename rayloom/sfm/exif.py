@@ -7,6 +7,8 @@ from typing import Any
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
+from rayloom.data.pixels.decoding import BROKEN
+
 Tags = Mapping[int, Any]
 """EXIF values by the number of their tag, without regard to the table they stand in."""
 
@@ -24,14 +26,13 @@ _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 1e-3}
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36, 24)
 _PLAUSIBLE = (0.2, 30.0)
 """Focal lengths in longer sides of the picture; beyond lie files that say nonsense."""
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
 
 
 def camera_tags(picture: Image.Image) -> Tags:
     """What the picture says of its camera; nothing where its EXIF is damaged."""
     try:
         return read_tags(picture.getexif())
-    except _BROKEN:
+    except BROKEN:
         return {}
 
 
@@ -92,7 +93,7 @@ def _positive(value: object) -> float | None:
     """The value as a number, if it is a finite one above zero."""
     try:
         number = float(value)  # pyright: ignore[reportArgumentType]
-    except _BROKEN:
+    except BROKEN:
         return None
     return number if math.isfinite(number) and number > 0 else None
 

@@ -111,7 +111,8 @@ def _can_be_written(name: str) -> bool:
 
 def _inside(path: Path, folder: Path) -> Path:
     """The path, if it leads to an ordinary file below the folder; a link from elsewhere may lead anywhere."""
-    if not path.resolve().is_relative_to(folder.resolve()):
+    # Of a link to itself, `Path.resolve` makes an error of its own.
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise InputError(path, "a link that leads out of the folder; expected the photo itself")
     if not path.is_file():
         raise InputError(path, "no ordinary file; expected a photo")

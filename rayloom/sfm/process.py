@@ -62,6 +62,8 @@ def process(source: Path, out: Path, config: ProcessConfig, on_progress: OnProgr
         if not (out / REPORT).is_file():
             _write(_with_diagnosis(Report.of([], warnings=[str(error)])), None, out)
         raise
+    except OSError as error:
+        raise InputError(out, f"cannot be written ({error.strerror or error})") from error
     shutil.rmtree(out / WORK)
     return report
 
@@ -74,8 +76,8 @@ def _is_finished(source: Path, out: Path, config: ProcessConfig) -> bool:
     folder = source.parent if source.is_file() else photo_folder(source)
     files = [source] if source.is_file() else sorted(path for path in folder.iterdir() if path.is_file())
     settings = _Settings(
-        str(source.resolve()),
-        [(path.name, path.stat().st_size) for path in files],
+        _as_text(str(source.resolve())),
+        [(_as_text(path.name), path.stat().st_size) for path in files],
         config.features,
         config.max_size,
         config.frames,
@@ -98,6 +100,11 @@ def _is_finished(source: Path, out: Path, config: ProcessConfig) -> bool:
     with whole_file(out / SETTINGS) as part:
         part.write_bytes(msgspec.json.encode(settings))
     return False
+
+
+def _as_text(name: str) -> str:
+    """The name of a file, whose bytes may be no text."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _process(source: Path, out: Path, config: ProcessConfig, on_progress: OnProgress) -> Report:

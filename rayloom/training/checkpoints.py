@@ -122,7 +122,12 @@ def _damage(path: Path) -> str | None:
 
 
 def _read(path: Path) -> Tree:
-    about = json.loads((path / STATE).read_bytes())
+    try:
+        about = json.loads((path / STATE).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(path / STATE, f"is no JSON: {error}") from error
+    if not isinstance(about, dict) or not {"version", "state"} <= about.keys():
+        raise InputError(path / STATE, "is no state of a training; expected what `rayloom train` wrote")
     check_version(about["version"], path / STATE)
     try:
         tensors = safetensors.torch.load_file(path / TENSORS)

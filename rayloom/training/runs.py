@@ -23,8 +23,11 @@ from rayloom.training.config import TrainConfig
 from rayloom.training.records import Record
 
 CONFIG, WEIGHTS, METRICS, EVALUATION = "config.json", "weights.safetensors", "metrics.jsonl", "eval"
-_LATER_SETTINGS = {"checkpoint_every": 0.0, "keep_checkpoints": 2, "deterministic": False}
+_LATER_SETTINGS = {"checkpoint_every": 0.0, "keep_checkpoints": 2, "deterministic": False, "memory": None}
 """Of training, which runs from before there were checkpoints do not have."""
+
+_LATER_FACTS = {"num_labels": 0}
+"""Of scenes, which runs from before there were labels do not have."""
 
 T = TypeVar("T")
 
@@ -100,9 +103,12 @@ def refuse_used(out: Path) -> None:
 
 
 def default_parent(data: Path, method: str) -> Path:
-    """Where the runs of a method on a capture go: `outputs/<capture>/<method>`."""
+    """Where the runs of a method on a capture go: `outputs/<capture>/<method>`; a picture goes by its name."""
     capture = data.resolve()
-    return Path("outputs") / (capture if capture.is_dir() else capture.parent).name / Path(method).stem
+    if capture.is_file():
+        is_part = capture.suffix in (".json", ".npy", ".npz")
+        return Path("outputs") / (capture.parent.name if is_part else capture.stem) / Path(method).stem
+    return Path("outputs") / capture.name / Path(method).stem
 
 
 def write_config(run: Path, config: RunConfig) -> None:
@@ -143,7 +149,8 @@ def read_records(run: Path) -> list[Record]:
     A last line without an end is left out: the process was killed while it was written.
     """
     path = run / METRICS
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    lines = text.splitlines(keepends=True)
     lines = [line for line in lines if line.endswith("\n")]
     return [
         decode(Record, _parse(line, f"{path}:{i}"), f"{path}:{i}") for i, line in enumerate(lines, start=1)
@@ -172,8 +179,10 @@ def check_version(version: object, where: object) -> None:
 
 def _with_later_settings(values: object) -> object:
     """The content of a config as it would be today: settings that came later did not matter then."""
-    if isinstance(values, dict) and isinstance(train := values.get("train_config"), dict):
-        return {**values, "train_config": {**_LATER_SETTINGS, **train}}
+    later = {"train_config": _LATER_SETTINGS, "scene": _LATER_FACTS}
+    if isinstance(values, dict):
+        known = {name: part for name in later if isinstance(part := values.get(name), dict)}
+        return {**values, **{name: {**later[name], **part} for name, part in known.items()}}
     return values
 
 
@@ -184,6 +193,8 @@ def decode(kind: type[T], values: object, where: object) -> T:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise InputError(where, str(error)) from error
+    except UnicodeEncodeError as error:
+        raise InputError(where, f"expected text, found {error.object[:40]!a}") from error
 
 
 def _check_keys(kind: Any, values: object, where: object, prefix: str) -> None:  # noqa: ANN401

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rayloom.cameras.camera import Cameras
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
-from rayloom.cameras.path_files import CameraPath, read_camera_path, write_camera_path
+from rayloom.cameras.path_files import FARTHEST, CameraPath, Degrees, read_camera_path, write_camera_path
 from rayloom.cameras.splines import smooth_curve
 from rayloom.errors import InputError
 from rayloom.files import whole_file
@@ -77,14 +77,14 @@ class PathDraft:
 
 class _Keyframe(msgspec.Struct):
     matrix: Annotated[list[float], msgspec.Meta(min_length=16, max_length=16)]
-    fov: Annotated[float, msgspec.Meta(gt=0, lt=180)]
+    fov: Degrees
 
 
 class _Editor(msgspec.Struct):
     """What a camera-path file says to an editor, beside what it says to a renderer."""
 
     keyframes: list[_Keyframe] = []
-    default_transition_sec: Annotated[float, msgspec.Meta(gt=0)] = PathDraft.seconds
+    default_transition_sec: Annotated[float, msgspec.Meta(ge=1e-3, le=3600)] = PathDraft.seconds
     is_cycle: bool = False
 
 
@@ -146,7 +146,10 @@ def _keyframes(editor: _Editor, raw_from_world: NDArray[np.float64]) -> tuple[Si
     """Those whose matrices are poses row by row; older viewers wrote them column by column."""
     matrices = torch.tensor([item.matrix for item in editor.keyframes], dtype=torch.float64)
     matrices = matrices.reshape(-1, 4, 4)
-    if not torch.allclose(matrices[:, 3], torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)):
+    known = bool((matrices.abs() < FARTHEST).all())
+    if not known or not torch.allclose(
+        matrices[:, 3], torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)
+    ):
         return ()
     from_raw = invert_similarity(torch.from_numpy(raw_from_world)[:3])
     poses = opencv_from_opengl(moved_poses(from_raw, matrices[:, :3]))

@@ -1,5 +1,7 @@
 """Voxels as bytes come back as they were."""
 
+import zlib
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -39,7 +41,18 @@ def test_smooth_values_take_less_room_than_noise() -> None:
 
 def test_damage_is_told() -> None:
     data = packed(*voxels(0, 0.5))
-    with pytest.raises(InputError, match="cannot be unpacked"):
+    with pytest.raises(InputError, match="fewer bytes of voxels"):
         unpacked(data[:-5], SIZE, "scene.html")
-    with pytest.raises(InputError, match="bytes of voxels; expected"):
+    with pytest.raises(InputError, match="bytes of voxels than"):
         unpacked(data, (2, 2, 2), "scene.html")
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        unpacked(b"no zlib", SIZE, "scene.html")
+
+
+def test_small_files_that_would_fill_the_memory_are_refused() -> None:
+    places = 32**3
+    bomb = zlib.compress(b"\xff" * (places // 8) + bytes(places * 64), 9)
+    with pytest.raises(InputError, match=f"{places} blocks in {len(bomb)} bytes"):
+        unpacked(bomb, (32, 32, 32), "scene.html")
+    with pytest.raises(InputError, match="expected at most"):
+        unpacked(bomb, (1 << 20, 1 << 20, 1 << 20), "scene.html")

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from rayloom.errors import InputError
 
+LARGEST_UNPACKED = 1 << 30
+"""Bytes that an array of an archive may take in memory, where its file is smaller than that."""
+
 # What NumPy's and Python's parsers raise for damaged files; a MemoryError comes from a damaged shape.
 _DAMAGE = (
     OSError,
@@ -60,14 +63,24 @@ def read_npz(path: Path, keys: tuple[str, ...]) -> Mapping[str, NDArray[np.gener
         if key not in found:
             listed = ", ".join(sorted(found)) or "nothing readable"
             raise InputError(path, f"expected the arrays {', '.join(keys)}; found {listed}")
-    arrays: dict[str, NDArray[np.generic]] = {}
-    for key in keys:
-        try:
-            with warnings.catch_warnings(action="ignore"), np.load(path, allow_pickle=False) as archive:
-                arrays[key] = archive[key]
-        except _DAMAGE as error:
-            raise InputError(f"{path}: {key}", f"not a readable array ({_first_line(error)})") from error
-    return arrays
+    return {key: _member(path, key) for key in keys}
+
+
+def _member(path: Path, key: str) -> NDArray[np.generic]:
+    """One array of an archive; raises InputError where it is damaged or much larger than its file."""
+    where = f"{path}: {key}"
+    try:
+        with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(path) as archive:
+            name = key if key in archive.namelist() else f"{key}.npy"
+            size, limit = archive.getinfo(name).file_size, max(LARGEST_UNPACKED, path.stat().st_size)
+            if size > limit:
+                raise InputError(where, f"unpacks to {size:,} bytes; expected at most {limit:,}")
+            with archive.open(name) as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        raise InputError(where, f"not a readable array ({_first_line(error)})") from error
 
 
 def _numbers(array: NDArray[np.generic], where: str) -> NDArray[np.float64]:

@@ -1,13 +1,13 @@
 """Files of a capture: where they may lie, which of them are pictures, and how large those are."""
 
 import os
-import struct
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from rayloom.data.pixels.decoding import BROKEN
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
 
@@ -40,7 +40,9 @@ def inside(root: Path, path: str, where: str, config: DataConfig) -> Path:
 def _can_be_a_path(text: str) -> bool:
     """Whether a file could have the name; none has control characters, though some systems allow them."""
     try:
-        return bool(os.fsencode(text)) and not any(character < " " for character in text)
+        return bool(os.fsencode(text)) and not any(
+            character < " " or "\x7f" <= character < "\xa0" for character in text
+        )
     except UnicodeEncodeError:
         return False
 
@@ -79,7 +81,7 @@ def image_size(path: Path) -> tuple[int, int]:
                 return picture.size
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise InputError(path, f"too many pixels; expected at most {Image.MAX_IMAGE_PIXELS:,}") from error
-    except (OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, struct.error) as error:
+    except BROKEN as error:
         raise InputError(path, "not a readable picture; the file is damaged or of another type") from error
 
 

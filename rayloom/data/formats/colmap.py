@@ -47,7 +47,7 @@ def load(path: Path, config: DataConfig) -> Capture:
     missing: list[str] = []
     for image in model.images:
         file = inside(path, f"{photos.name}/{image.name}", f"{folder}: {image.name!a}", config)
-        if file.is_file():
+        if os.path.isfile(file):
             frames.append(_frame(path, file, image, model, folder))
         else:
             missing.append(image.name)

@@ -30,7 +30,10 @@ _ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
 
 def read_points(path: Path) -> NDArray[np.float64]:
     """The vertices of a PLY file, n x 3; raises InputError where it is damaged or of another layout."""
-    header, _, body = path.read_bytes().partition(b"end_header")
+    try:
+        header, _, body = path.read_bytes().partition(b"end_header")
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from error
     body = body.partition(b"\n")[2]
     lines = [line.split() for line in header.decode("ascii", "replace").splitlines()]
     if not lines or lines[0] != ["ply"] or not body:

@@ -19,7 +19,7 @@ from rayloom.data.formats.axes import four_rows, opencv_from_opengl, pose_from_r
 from rayloom.data.formats.capture_files import counted, find_image, image_size, inside, name_below
 from rayloom.data.formats.json_files import read_json
 from rayloom.data.formats.ply import read_points, write_points
-from rayloom.data.formats.saving import file_name, save_picture, write_json
+from rayloom.data.formats.saving import file_name, save_picture, saved_labels, write_json
 from rayloom.data.formats.transforms_fields import FileFields, FrameFields, fields_from, intrinsics_from
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
@@ -41,6 +41,7 @@ def load(path: Path, config: DataConfig) -> Capture:
         points=_points(file, fields, config),
         up=_up(file, fields),
         kind_hint="unbounded" if (fields.aabb_scale or 0) > 1 else None,
+        label_names=tuple(fields.label_names or ()),
         warnings=without_file + unassigned + _unused_masks(frames),
     )
 
@@ -62,15 +63,24 @@ def write(capture: Capture, out: Path) -> None:
         names = [f"images/{file_name(frame, 'images')}" for frame in frames if frame.split == split]
         if names:
             content[f"{split}_filenames"] = names
-    if capture.up is not None:
-        content["up"] = capture.up.tolist()
-    if capture.kind_hint == "unbounded":
-        # instant-ngp asks for a power of two; any above 1 says that there is more outside the unit cube.
-        content["aabb_scale"] = 16
+    content |= _facts(capture)
     if capture.points is not None:
         content["ply_file_path"] = "sparse_points.ply"
         write_points(out / "sparse_points.ply", capture.points)
     write_json(out / "transforms.json", content)
+
+
+def _facts(capture: Capture) -> dict[str, object]:
+    """What the capture says of the scene as a whole."""
+    facts: dict[str, object] = {}
+    if capture.label_names:
+        facts["label_names"] = list(capture.label_names)
+    if capture.up is not None:
+        facts["up"] = capture.up.tolist()
+    if capture.kind_hint == "unbounded":
+        # instant-ngp asks for a power of two; any above 1 says that there is more outside the unit cube.
+        facts["aabb_scale"] = 16
+    return facts
 
 
 def _written(frame: Frame, out: Path) -> dict[str, object]:
@@ -88,7 +98,7 @@ def _written(frame: Frame, out: Path) -> dict[str, object]:
         if picture is not None:
             entry[field] = f"{folder}/{PurePosixPath(name).with_suffix(picture.suffix)}"
             save_picture(picture, out / str(entry[field]))
-    return entry
+    return entry | saved_labels(frame, name, out)
 
 
 def read_frames(file: Path, fields: FileFields, config: DataConfig) -> tuple[list[Frame], list[str]]:
@@ -119,12 +129,13 @@ def _frame(
         ignore_mask=_companion(root, entry.mask_path, f"{where}.mask_path", config),
         depth=_companion(root, getattr(entry, depth_field), f"{where}.{depth_field}", config),
         depth_unit=_depth_unit(fields, where),
+        labels=_companion(root, entry.label_path, f"{where}.label_path", config),
         time=entry.time or 0.0,
     )
 
 
 def _companion(root: Path, path: str | None, where: str, config: DataConfig) -> Path | None:
-    """The mask or depth picture of a frame; one that is named must exist."""
+    """A picture that belongs to that of a frame; one that is named must exist."""
     if not path:
         return None
     found = find_image(root, path, where, config)
@@ -174,7 +185,7 @@ def _unused_masks(frames: Sequence[Frame]) -> tuple[str, ...]:
 
 
 def _dynamic_mask(image: Path | NDArray[np.uint8]) -> bool:
-    return isinstance(image, Path) and image.with_name(f"dynamic_mask_{image.stem}.png").is_file()
+    return isinstance(image, Path) and os.path.isfile(image.with_name(f"dynamic_mask_{image.stem}.png"))
 
 
 def _points(file: Path, fields: FileFields, config: DataConfig) -> NDArray[np.float64] | None:
@@ -182,7 +193,7 @@ def _points(file: Path, fields: FileFields, config: DataConfig) -> NDArray[np.fl
         return None
     where = f"{file}: ply_file_path"
     path = inside(file.parent, fields.ply_file_path, where, config)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(where, f"no such file: {fields.ply_file_path}")
     return read_points(path)
 

@@ -1,9 +1,10 @@
 """From picture files to 8-bit arrays, with one clear error for every file that is not whole."""
 
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,14 @@ from rayloom.cameras.intrinsics import Intrinsics
 from rayloom.data.capture import Frame
 from rayloom.errors import InputError
 
+BROKEN = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, RuntimeError),
+    *(AssertionError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+"""What Pillow raises for pictures that are not whole."""
+
 _EXIF_ORIENTATION = 0x0112
 _EXIF_FORMATS = ("JPEG", "MPO", "TIFF", "WEBP")
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ def read_header(frame: Frame) -> Header:
     if isinstance(frame.image, np.ndarray):
         height, width, channels = frame.image.shape
         return Header(width, height, channels == 4)
-    with _open(frame.image) as picture:
+    with quiet_decoders(), _open(frame.image) as picture:
         has_alpha = "A" in picture.getbands() or "transparency" in picture.info
         width, height = picture.size
         # Elsewhere the tag may follow the pixels, and reading it would decode them.
@@ -61,7 +67,7 @@ def read_header(frame: Frame) -> Header:
 def decode(frame: Frame, header: Header) -> NDArray[np.uint8]:
     """The pixels of a frame, (h, w, 3) or, where the header says alpha, (h, w, 4) with straight alpha.
 
-    Raises InputError where the file is damaged.
+    To be called within `quiet_decoders`. Raises InputError where the file is damaged.
     """
     if isinstance(frame.image, np.ndarray):
         return frame.image
@@ -83,11 +89,33 @@ def decode_grey(path: Path) -> NDArray[Any]:
 
     Raises InputError where the file is missing or damaged.
     """
-    with _open(path) as picture:
+    with quiet_decoders(), _open(path) as picture:
         picture.load()
         if picture.mode.startswith("I") or picture.mode in ("F", "L"):
             return np.asarray(picture)
         return np.asarray(picture.convert("L"))
+
+
+def decode_levels(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """The numbers (h, w) that a picture of one channel holds, those of a palette as they are.
+
+    Raises InputError where the file is missing or damaged, and for colours.
+    """
+    with quiet_decoders(), _open(path) as picture:
+        picture.load()
+        if picture.mode in ("1", "L", "P"):
+            return np.asarray(picture).astype(np.uint8)
+        if picture.mode.startswith("I"):
+            return np.asarray(picture).clip(0, 65535).astype(np.uint16)
+        raise InputError(path, f"has channels {picture.mode}; expected one, of 8 or 16 bits")
+
+
+def quiet_decoders() -> AbstractContextManager[object]:
+    """A block without Pillow's warnings of oddities in EXIF and TIFF, which no user can mend.
+
+    The filter holds for all threads, so only one of them may enter and leave the block.
+    """
+    return warnings.catch_warnings(action="ignore")
 
 
 @contextmanager
@@ -99,7 +127,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
         raise
     except FileNotFoundError as error:
         raise InputError(path, "the file is missing; expected a picture") from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise InputError(path, f"cannot be decoded ({error}); expected a whole picture") from error
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,14 @@ from numpy.typing import NDArray
 from rayloom.cameras.intrinsics import CameraModel
 from rayloom.data.capture import Capture, Frame
 from rayloom.data.pixels.blocks import block_means
-from rayloom.data.pixels.decoding import Header, decode, read_header
-from rayloom.data.pixels.pixel_cache import PixelCache
+from rayloom.data.pixels.decoding import Header, decode, quiet_decoders, read_header
+from rayloom.data.pixels.pixel_cache import PixelCache, scratch
 from rayloom.data.pixels.resize import area_resize
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
 
 _THREADS = 2
+_ROWS_AT_ONCE = 1 << 22
 
 
 def load_images(
@@ -41,13 +43,35 @@ def load_images(
     shape = (sum(counts), channels)
 
     pixels, warnings = _pixels(capture, config, headers, sizes, shape)
-    if channels == 4 and pixels.base is None and (pixels[:, 3] == 255).all():
-        pixels = np.ascontiguousarray(pixels[:, :3])
-    parts = np.split(pixels, np.cumsum(counts)[:-1])
-    images = tuple(
-        part.reshape(height, width, -1) for part, (width, height) in zip(parts, sizes, strict=True)
-    )
-    return images, warnings + _orientation_warnings(headers)
+    if channels == 4 and _is_opaque(pixels):
+        # Pixels that are mapped from a file stay where they are.
+        pixels = np.ascontiguousarray(pixels[:, :3]) if pixels.base is None else pixels[:, :3]
+    return _as_images(pixels, sizes), warnings + _orientation_warnings(headers)
+
+
+def on_disk(images: Sequence[NDArray[np.uint8]], root: Path) -> tuple[NDArray[np.uint8], ...]:
+    """The same images, mapped from a file that nobody else sees, in or for the capture folder `root`.
+
+    Raises InputError where no such file can be written.
+    """
+    rows, _ = flat_pixels(images)
+    mapped = scratch(root, rows.shape)
+    if mapped is None:
+        raise InputError(root, f"no file of {rows.nbytes >> 20} MB can be written beside it; expected room")
+    mapped[:] = rows
+    return _as_images(np.asarray(mapped), [(image.shape[1], image.shape[0]) for image in images])
+
+
+def _as_images(rows: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> tuple[NDArray[np.uint8], ...]:
+    """Images of some (width, height) that lie behind one another."""
+    parts = np.split(rows, np.cumsum([width * height for width, height in sizes])[:-1])
+    return tuple(part.reshape(height, width, -1) for part, (width, height) in zip(parts, sizes, strict=True))
+
+
+def _is_opaque(pixels: NDArray[np.uint8]) -> bool:
+    """Whether alpha is full everywhere, without a copy of it."""
+    starts = range(0, len(pixels), _ROWS_AT_ONCE)
+    return all(bool((pixels[start : start + _ROWS_AT_ONCE, 3] == 255).all()) for start in starts)
 
 
 def flat_pixels(images: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -59,14 +83,16 @@ def flat_pixels(images: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.uint8],
     starts = np.concatenate([[0], np.cumsum(counts[:-1], dtype=np.int64)]).astype(np.int64)
     channels = images[0].shape[2]
     addresses = np.array([image.ctypes.data for image in images], np.int64)
+    # Pixels may be wider than their channels, where alpha says nothing.
+    width = images[0].strides[1]
     one_array = (
         images[0].base is not None
-        and all(image.base is images[0].base and image.flags.c_contiguous for image in images)
-        and all(image.shape[2] == channels for image in images)
-        and np.array_equal(addresses, addresses[0] + starts * channels)
+        and all(image.base is images[0].base and image.shape[2] == channels for image in images)
+        and all(image.strides == (width * image.shape[1], width, 1) for image in images)
+        and np.array_equal(addresses, addresses[0] + starts * width)
     )
     if one_array:
-        rows = np.lib.stride_tricks.as_strided(images[0], (sum(counts), channels), (channels, 1))
+        rows = np.lib.stride_tricks.as_strided(images[0], (sum(counts), channels), (width, 1))
         return rows, starts
     return np.concatenate([image.reshape(-1, channels) for image in images]), starts
 
@@ -146,7 +172,7 @@ def _decode_all(
             if copy.shape[2] < target.shape[2]:
                 target[..., 3] = 255
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with quiet_decoders(), ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(fill, range(len(frames))))
     return rows
 
