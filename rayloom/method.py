@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rayloom.cameras.corrections import CameraCorrections
 from rayloom.data.views import Views
+from rayloom.fields.codes import CodeTable
 from rayloom.paper import MethodConfig as MethodConfig
 from rayloom.paper import Paper as Paper
 from rayloom.types import Batch, Image, Patch, Progress, Rays, Rendering, SceneInfo, StepReport
@@ -54,6 +55,13 @@ class Method(nn.Module, ABC, Generic[C]):
         """The cameras of the training photos, where the method learns them; None where it trusts given ones.
 
         Evaluation moves held-out cameras along with them.
+        """
+        return None
+
+    def photo_codes(self) -> CodeTable | None:
+        """The codes of how the training photos look, where the method learns any.
+
+        Evaluation finds those of held-out photos, and scores the pixels that did not tell them.
         """
         return None
 
@@ -105,9 +113,21 @@ class Method(nn.Module, ABC, Generic[C]):
         """The picture seen along `h w` rays, rendered in chunks that bound the memory."""
         height, width = rays.shape
         flat = rays.reshape(height * width)
-        parts = [self.render(chunk) for chunk in flat.chunks(self.config.rays_per_chunk)]
+        parts = [self._seen_along(chunk) for chunk in flat.chunks(self.config.rays_per_chunk)]
+        rgb, opacity, depth, labels = zip(*parts, strict=True)
         return Image(
-            rgb=torch.cat([part.rgb for part in parts]).reshape(height, width, 3),
-            opacity=torch.cat([part.opacity for part in parts]).reshape(height, width),
-            depth=torch.cat([part.depth for part in parts]).reshape(height, width),
+            rgb=torch.cat(rgb).reshape(height, width, 3),
+            opacity=torch.cat(opacity).reshape(height, width),
+            depth=torch.cat(depth).reshape(height, width),
+            labels=None if labels[0] is None else torch.cat(labels).reshape(height, width),
         )
+
+    def _seen_along(
+        self, rays: Rays
+    ) -> tuple[
+        Float[Tensor, "rays 3"], Float[Tensor, " rays"], Float[Tensor, " rays"], Int[Tensor, " rays"] | None
+    ]:
+        """Colour, opacity, depth and class: the weights of a chunk are gone before the next is rendered."""
+        seen = self.render(rays)
+        logits = seen.extras.get("logits")
+        return seen.rgb, seen.opacity, seen.depth, None if logits is None else logits.argmax(-1)

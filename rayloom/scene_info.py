@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-SceneKind = Literal["object", "unbounded", "forward-facing"]
+SceneKind = Literal["object", "unbounded", "forward-facing", "picture"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SceneInfo:
     """The facts of a capture that shape a model; plain numbers, so that a run folder can keep them."""
 
     kind: SceneKind
-    """Matter inside a box only; everywhere around; or seen from one side only."""
+    """Matter inside a box only; everywhere around; seen from one side only; or one picture in a plane."""
     box_low: tuple[float, float, float]
     """Lower corner of the region of interest, world units."""
     box_high: tuple[float, float, float]
@@ -40,5 +40,7 @@ class SceneInfo:
     """Whether the photos say where nothing is."""
     num_images: int
     """Number of images that train; `Rays.camera_index` of a training ray is below it."""
+    num_labels: int = 0
+    """Number of semantic classes in the labels of the photos; 0 where these have none."""
     ndc: NDCFrame | None = None
     """Present for forward-facing captures."""

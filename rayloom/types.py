@@ -143,6 +143,7 @@ class Rendering:
     coarser: "tuple[Rendering, ...]" = ()
     """Renderings of the sampling levels before this one."""
     extras: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    """What one method alone needs, and the `logits` of classes, one row a ray, of any that learns classes."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ class Image:
     opacity: Float[Tensor, "h w"]
     depth: Float[Tensor, "h w"]
     """Distance along the ray, world units."""
+    labels: Int[Tensor, "h w"] | None = None
+    """Semantic class, from methods that learn classes."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,7 @@ class Batch(Record):
     depth: Float[Tensor, "*batch"] | None = None
     """Distance along the ray, 0 = unknown; None where the capture has no depth."""
     labels: Int[Tensor, "*batch"] | None = None
+    """Semantic class, -1 where unknown; None where the capture has no labels."""
     area: Float[Tensor, "*batch"] | None = None
     """Area of the pixel in pixels of the original photo; None where all are 1."""
     crops: Crops | None = None

@@ -1,5 +1,6 @@
 """A result file is whole or absent."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,13 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path):
         whole_file(blocked / "result.txt") as part,
     ):
         part.write_text("never")
+
+
+def test_what_a_killed_process_left_is_removed_and_what_others_write_is_not(tmp_path: Path):
+    path = tmp_path / "a [1].txt"
+    gone, ours, other = (tmp_path / f".a [1].part{n}.txt" for n in (2**22 + 1, os.getppid(), "s"))
+    for part in (gone, ours, other):
+        part.write_text("half")
+    with whole_file(path) as part:
+        part.write_text("done")
+    assert {found.name for found in tmp_path.iterdir()} == {path.name, ours.name, other.name}

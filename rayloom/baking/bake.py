@@ -6,19 +6,27 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from rayloom.baking.baked import STOP
-from rayloom.baking.blocks import Blocks, atlas_of, voxel_space
+from rayloom.baking.blocks import Blocks, atlas_of, rows_of, voxel_space
+from rayloom.baking.light import faintest, light_of_corners
 from rayloom.baking.shading import Shading, feature_bytes, fit_basis, fit_voxels
 from rayloom.baking.sight import Sight, look, seeing
 from rayloom.baking.stages import Stages
-from rayloom.baking.survey import density_levels, kept_corners, neighbours, probed_blocks
+from rayloom.baking.survey import (
+    blocks_near,
+    density_levels,
+    in_space,
+    kept_corners,
+    neighbours,
+    probed_blocks,
+)
 from rayloom.cameras.camera import Cameras
 from rayloom.errors import InputError
 from rayloom.kernels import StepRule
-from rayloom.kernels.voxels import BLOCK, CHANNELS, MAX_LEVEL, DensityScale, VoxelSpace
+from rayloom.kernels.voxels import BLOCK, CHANNELS, MAX_LEVEL, DensityScale, VoxelAtlas, VoxelSpace
 from rayloom.method import Method
 
 STEPS_PER_VOXEL = 1.0
@@ -53,17 +61,27 @@ def step_rule(space: VoxelSpace) -> StepRule:
 
 
 @torch.no_grad()
-def bake(method: Method[Any], cameras: Cameras, resolution: int, stages: Stages, tell: Tell) -> Voxels:
-    """The voxels of a method's field that the cameras see.
+def bake(
+    method: Method[Any],
+    cameras: Cameras,
+    resolution: int,
+    stages: Stages,
+    tell: Tell,
+    coarse: Voxels | None = None,
+) -> Voxels:
+    """The voxels of a method's field that the cameras see; near those of a coarser bake, where there is one.
 
     Raises InputError where the method offers no density or colour at points, and where nothing is seen.
     """
     space, scale = voxel_space(method.scene, resolution), DensityScale()
     try:
-        blocks, levels = _density(method, space, scale, stages, tell)
+        blocks, levels = _density(method, space, scale, _within(space, coarse), stages, tell)
+        levels = torch.where(kept_corners(levels, blocks, scale), levels.clamp(min=1), 0)
         atlas = atlas_of(blocks, _only_density(levels), space, scale)
         sight = look(atlas, cameras, step_rule(space), STOP)
-        blocks, levels, corners, views = _seen(sight, space, scale, blocks, levels, tell)
+        blocks, levels = _shown(atlas, cameras, blocks, levels, tell)
+        corners = _places(blocks, (levels > 0).nonzero())
+        views = _views(sight, space, corners, tell)
         values, shading = _colors(method, sight, space, corners, views, stages, tell)
     except NotImplementedError as error:
         raise InputError(
@@ -77,7 +95,12 @@ def bake(method: Method[Any], cameras: Cameras, resolution: int, stages: Stages,
 
 
 def _density(
-    method: Method[Any], space: VoxelSpace, scale: DensityScale, stages: Stages, tell: Tell
+    method: Method[Any],
+    space: VoxelSpace,
+    scale: DensityScale,
+    within: Bool[Tensor, "x y z"],
+    stages: Stages,
+    tell: Tell,
 ) -> tuple[Blocks, UInt8[Tensor, "blocks 8 8 8"]]:
     """Blocks with matter and those that share cells with them, and the bytes of their density."""
     device = next(method.parameters()).device
@@ -87,7 +110,7 @@ def _density(
 
     def probe() -> Tensor:
         told = partial(tell, "looking for matter")
-        return probed_blocks(density, space, scale, told).numbers
+        return probed_blocks(density, space, scale, within, told).numbers
 
     known = Blocks.of(torch.zeros(space.blocks, dtype=torch.bool))
     levels, new = (
@@ -102,8 +125,16 @@ def _density(
             places.append(new.places[chosen])
             tell("asking for density", (int(chosen[-1]) + 1) / len(new))
         known, levels = _sorted(space, torch.cat(places), torch.cat(parts))
-        new = neighbours(space, known, levels >= scale.cut_level)
+        new = neighbours(space, known, levels >= scale.cut_level, within)
     return _checked(known, levels, scale)
+
+
+def _within(space: VoxelSpace, coarse: Voxels | None) -> Bool[Tensor, "x y z"]:
+    """The blocks in which matter is looked for."""
+    if coarse is None or coarse.space.width < 2 * space.width:
+        return in_space(space)
+    places = _places(coarse.blocks, (coarse.values[..., 0] > 0).nonzero())
+    return in_space(space) & blocks_near(space, coarse.space, places.long())
 
 
 def _sorted(
@@ -137,32 +168,36 @@ def _only_density(levels: UInt8[Tensor, "blocks 8 8 8"]) -> UInt8[Tensor, "block
     return voxels
 
 
-def _seen(
-    sight: Sight, space: VoxelSpace, scale: DensityScale, blocks: Blocks, levels: Tensor, tell: Tell
-) -> tuple[Blocks, Tensor, Float[Tensor, "n 3"], Int[Tensor, "n directions"]]:
-    """The blocks and bytes that cameras see, the corners with a byte, and from where each is seen."""
-    generator = torch.Generator().manual_seed(0)
-    near = kept_corners(levels, torch.ones_like(levels, dtype=torch.bool), blocks, scale)
-    rows = near.nonzero()
-    seen, views = torch.zeros_like(near), []
-    parts = rows.split(VOXELS_AT_ONCE)
-    for number, part in enumerate(parts):
-        places = _places(blocks, part)
-        chosen, count = seeing(sight, space, places, NUM_DIRECTIONS, generator)
-        seen[tuple(part.T)] = count > 0
-        views.append(chosen.to(torch.int16))
-        tell("looking from all cameras", (number + 1) / len(parts))
-    kept = kept_corners(levels, seen, blocks, scale)
-    if not bool(kept.any()):
+def _shown(
+    atlas: VoxelAtlas, cameras: Cameras, blocks: Blocks, levels: UInt8[Tensor, "blocks 8 8 8"], tell: Tell
+) -> tuple[Blocks, UInt8[Tensor, "shown 8 8 8"]]:
+    """The blocks and bytes of density that send light to the cameras."""
+    rows, known = rows_of(blocks, levels, atlas.scale), levels > 0
+    told = partial(tell, "looking from all cameras")
+    light = light_of_corners(atlas, rows, int(known.sum()) + 1, cameras, step_rule(atlas.space), STOP, told)[
+        1:
+    ]
+    shown = light > max(faintest(light), 0)
+    if not bool(shown.any()):
         raise InputError("the field", "shows nothing to the cameras; expected matter in front of them")
+    kept = torch.zeros_like(known)
+    kept[known] = shown
     used = kept.flatten(1).any(1)
-    # A corner below the scale still has a byte, which says that it has a colour.
-    levels = torch.where(kept, levels.clamp(min=1), 0)[used]
-    views = torch.cat(views)[kept[tuple(rows.T)]]
-    numbers = torch.zeros(space.blocks, dtype=torch.bool)
+    numbers = torch.zeros(atlas.space.blocks, dtype=torch.bool)
     numbers[tuple(blocks.places[used].T)] = True
-    blocks = Blocks.of(numbers)
-    return blocks, levels, _places(blocks, (levels > 0).nonzero()), views
+    return Blocks.of(numbers), torch.where(kept, levels, 0)[used]
+
+
+def _views(
+    sight: Sight, space: VoxelSpace, corners: Float[Tensor, "n 3"], tell: Tell
+) -> Int[Tensor, "n directions"]:
+    """From where each corner is seen."""
+    generator, parts = torch.Generator().manual_seed(0), corners.split(VOXELS_AT_ONCE)
+    views = []
+    for number, part in enumerate(parts):
+        views.append(seeing(sight, space, part, NUM_DIRECTIONS, generator)[0].to(torch.int16))
+        tell("looking where each is seen from", (number + 1) / len(parts))
+    return torch.cat(views)
 
 
 def _places(blocks: Blocks, rows: Int[Tensor, "n 4"]) -> Float[Tensor, "n 3"]:

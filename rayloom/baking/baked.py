@@ -48,7 +48,9 @@ class BakedScene:
             flat.origins, flat.directions, flat.near, flat.far, self.atlas, self.step, self.stop
         )
         background = flat.origins.new_tensor(self.origin.scene.background)
-        rgb = (1 - sums.opacity)[:, None] * background
+        rgb = background.repeat(len(flat.near), 1)
         (met,) = sums.opacity.nonzero(as_tuple=True)
-        rgb[met] += self.shading.color(sums.values[met], sums.opacity[met], flat.view_directions[met])
+        opacity = sums.opacity[met]
+        color = self.shading.color(sums.values[met], opacity, flat.view_directions[met])
+        rgb[met] = color + (1 - opacity)[:, None] * background
         return Image(rgb.view(*rays.shape, 3), sums.opacity.view(rays.shape), sums.depth.view(rays.shape))

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from rayloom.kernels.voxels import BLOCK, CHANNELS, DensityScale, VoxelAtlas, VoxelSpace
+from rayloom.kernels.voxels import BLOCK, DensityScale, VoxelAtlas, VoxelSpace
 from rayloom.types import Record, SceneInfo
 
 FARTHEST = 32
@@ -93,25 +93,50 @@ def corners_of(blocks: Blocks, cells: Bool[Tensor, "blocks 8 8 8"]) -> Bool[Tens
 
 def spread(kept: Bool[Tensor, "x y z"]) -> Bool[Tensor, "x y z"]:
     """Places that are kept, and those around them."""
-    return functional.max_pool3d(kept.float()[None], 3, stride=1, padding=1)[0] > 0
+    for axis, count in enumerate(kept.shape):
+        wider = kept.clone()
+        wider.narrow(axis, 1, count - 1).logical_or_(kept.narrow(axis, 0, count - 1))
+        wider.narrow(axis, 0, count - 1).logical_or_(kept.narrow(axis, 1, count - 1))
+        kept = wider
+    return kept
 
 
 def atlas_of(
     blocks: Blocks, voxels: UInt8[Tensor, "blocks 8 8 8 12"], space: VoxelSpace, scale: DensityScale
 ) -> VoxelAtlas:
     """The atlas of the blocks in which a ray may meet matter, in their order."""
-    # The last cells of a block end at corners that belong to the next one, so that it may be met as well.
-    ends = functional.pad(blocks.numbers >= 0, (0, 1, 0, 1, 0, 1))
-    met = Blocks.of(_either(ends, 0))
-    rows = blocks.numbers[tuple(met.places.T)]
-    whole = voxels.new_zeros(len(met), *(BLOCK,) * 3, CHANNELS)
-    whole[rows >= 0] = voxels[rows[rows >= 0]]
-    padded = met.above(whole)
+    met, padded = _padded(blocks, voxels)
     cells = _either(padded[..., 0] >= scale.cut_level, 1)
     filled = cells.flatten(1).any(1)
     kept = torch.zeros(space.blocks, dtype=torch.bool)
     kept[tuple(met.places[filled].T)] = True
     return VoxelAtlas(_slots(kept), padded[filled], cells[filled], space, scale)
+
+
+def rows_of(
+    blocks: Blocks, levels: UInt8[Tensor, "blocks 8 8 8"], scale: DensityScale
+) -> Int[Tensor, "met 9 9 9"]:
+    """For each corner of `atlas_of` which of those with density it is, counted from 1; 0 where none."""
+    known = levels > 0
+    numbers = torch.zeros(known.shape, dtype=torch.int32)
+    numbers[known] = torch.arange(1, int(known.sum()) + 1, dtype=torch.int32)
+    both = torch.stack([numbers, levels.int()], dim=-1)
+    padded = _padded(blocks, both)[1]
+    filled = (padded[..., 1] >= scale.cut_level).flatten(1).any(1)
+    return padded[filled][..., 0].contiguous()
+
+
+def _padded(
+    blocks: Blocks, values: Shaped[Tensor, "blocks 8 8 8 c"]
+) -> tuple[Blocks, Shaped[Tensor, "met 9 9 9 c"]]:
+    """The blocks that have a corner of others or of their own, and the values at all their corners."""
+    # The last cells of a block end at corners that belong to the next one, so that it may be met as well.
+    ends = functional.pad(blocks.numbers >= 0, (0, 1, 0, 1, 0, 1))
+    met = Blocks.of(_either(ends, 0))
+    rows = blocks.numbers[tuple(met.places.T)]
+    whole = values.new_zeros(len(met), *values.shape[1:])
+    whole[rows >= 0] = values[rows[rows >= 0]]
+    return met, met.above(whole)
 
 
 def _either(flags: Tensor, first_axis: int) -> Tensor:
@@ -124,10 +149,10 @@ def _either(flags: Tensor, first_axis: int) -> Tensor:
 
 def _slots(kept: Bool[Tensor, "x y z"]) -> Int[Tensor, "x y z"]:
     """The number of each block that is kept, and elsewhere minus the distance to the nearest one."""
-    slots = torch.where(kept, Blocks.of(kept).numbers, -FARTHEST)
-    near = kept
-    for distance in range(1, FARTHEST):
-        wider = spread(near)
-        slots[wider & ~near] = -distance
-        near = wider
-    return slots.int()
+    distance, near = torch.ones(kept.shape, dtype=torch.int32), kept
+    for _ in range(1, FARTHEST):
+        near = spread(near)
+        if near.all():
+            break
+        distance += ~near
+    return torch.where(kept, Blocks.of(kept).numbers.int(), -distance)

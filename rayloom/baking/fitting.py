@@ -3,15 +3,17 @@
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rayloom.baking.bake import Tell, bake
+from rayloom.baking.bake import Tell, Voxels, bake
 from rayloom.baking.baked import Origin
 from rayloom.baking.files import page, page_bytes
+from rayloom.baking.refining import refined
 from rayloom.baking.stages import Stages
 from rayloom.cameras.camera import Cameras
 from rayloom.cameras.paths import focus_point, vertical_fov
@@ -64,19 +66,30 @@ def bake_page(
         raise InputError(name, "learned its cameras; expected a run with --poses given")
     cameras = scene_cameras(scene)[torch.tensor(scene.indices("train"))]
     origin = _origin(name, scene, data_config, cameras)
-    wanted = resolution or PILOT
+    wanted = PILOT if resolution is None or resolution >= 2 * PILOT else resolution
+    pilot: Voxels | None = None
     while True:
         stages = Stages(parts / str(wanted), settings)
-        text = page(bake(method, cameras, wanted, stages, tell), origin, title)
-        made = Page(text, wanted, len(page_bytes(text)) / 1e6)
-        finer = wanted if resolution is not None else _next_resolution(made, max_mb, scene.info.kind)
+        voxels = bake(method, cameras, wanted, stages, tell, pilot)
+        made = _made(voxels, wanted, origin, title)
+        finer = resolution or _next_resolution(made, max_mb, scene.info.kind)
+        if finer == wanted:
+            told = partial(tell, "comparing with the field")
+            values = stages.kept("refined", partial(refined, method, cameras, voxels, told))
+            made = _made(replace(voxels, values=values), wanted, origin, title)
+            finer = resolution or _next_resolution(made, max_mb, scene.info.kind)
         if finer == wanted and made.megabytes <= max_mb:
             shutil.rmtree(parts, ignore_errors=True)
             return made
         if finer == wanted:
             found = f"the page has {made.megabytes:.2g} MB at --resolution {wanted}"
             raise InputError("--max-mb", f"{found}; expected at most {max_mb:g}")
-        wanted = finer
+        pilot, wanted = pilot or voxels, finer
+
+
+def _made(voxels: Voxels, resolution: int, origin: Origin, title: str) -> Page:
+    text = page(voxels, origin, title)
+    return Page(text, resolution, len(page_bytes(text)) / 1e6)
 
 
 def _next_resolution(made: Page, max_mb: float, kind: SceneKind) -> int:

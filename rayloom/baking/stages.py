@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ class Stages:
     def kept(self, name: str, make: Callable[[], Shaped[Tensor, "..."]]) -> Shaped[Tensor, "..."]:
         """The result of this name, made now if it is not there."""
         path = self.folder / f"{name}.npy"
-        if path.is_file():
+        with suppress(OSError, ValueError, EOFError):
+            # One that a power cut tore off is made again.
             return torch.from_numpy(np.load(path, allow_pickle=False))
         result = make()
         with whole_file(path) as part:

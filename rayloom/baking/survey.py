@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from rayloom.baking.blocks import Blocks, cells_with, corners_of
+from rayloom.baking.blocks import Blocks, cells_with, corners_of, spread
 from rayloom.kernels.voxels import BLOCK, DensityScale, VoxelSpace
 
 PROBES = 4
@@ -20,9 +20,15 @@ Tell = Callable[[float], None]
 
 
 @torch.no_grad()
-def probed_blocks(density: DensityFunction, space: VoxelSpace, scale: DensityScale, tell: Tell) -> Blocks:
-    """Blocks where a probe finds matter."""
-    everywhere = Blocks.of(_in_space(space))
+def probed_blocks(
+    density: DensityFunction,
+    space: VoxelSpace,
+    scale: DensityScale,
+    within: Bool[Tensor, "x y z"],
+    tell: Tell,
+) -> Blocks:
+    """Blocks among some where a probe finds matter."""
+    everywhere = Blocks.of(within)
     generator = torch.Generator().manual_seed(0)
     cells = torch.stack(torch.meshgrid(*[torch.arange(PROBES)] * 3, indexing="ij"), dim=-1).reshape(-1, 3)
     step = POINTS_AT_ONCE // len(cells)
@@ -39,8 +45,13 @@ def probed_blocks(density: DensityFunction, space: VoxelSpace, scale: DensitySca
     return Blocks.of(kept)
 
 
-def neighbours(space: VoxelSpace, blocks: Blocks, dense: Bool[Tensor, "blocks 8 8 8"]) -> Blocks:
-    """Further blocks that share a cell with dense corners of those that are known: matter may go on there."""
+def neighbours(
+    space: VoxelSpace,
+    blocks: Blocks,
+    dense: Bool[Tensor, "blocks 8 8 8"],
+    within: Bool[Tensor, "x y z"],
+) -> Blocks:
+    """Further blocks among some that share a cell with dense corners of known ones."""
     wanted = torch.zeros(space.blocks, dtype=torch.bool)
     size = torch.tensor(space.blocks)
     sides = {-1: slice(0, 1), 0: slice(0, BLOCK), 1: slice(BLOCK - 1, BLOCK)}
@@ -49,7 +60,7 @@ def neighbours(space: VoxelSpace, blocks: Blocks, dense: Bool[Tensor, "blocks 8 
         places = blocks.places[touched] + torch.tensor(step)
         places = places[((places >= 0) & (places < size)).all(-1)]
         wanted[tuple(places.T)] = True
-    return Blocks.of(wanted & (blocks.numbers < 0) & _in_space(space))
+    return Blocks.of(wanted & (blocks.numbers < 0) & within)
 
 
 @torch.no_grad()
@@ -79,16 +90,32 @@ def optical_depth(
 
 
 def kept_corners(
-    levels: UInt8[Tensor, "blocks 8 8 8"],
-    seen: Bool[Tensor, "blocks 8 8 8"],
-    blocks: Blocks,
-    scale: DensityScale,
+    levels: UInt8[Tensor, "blocks 8 8 8"], blocks: Blocks, scale: DensityScale
 ) -> Bool[Tensor, "blocks 8 8 8"]:
-    """Corners of the cells in which there is matter that a camera sees."""
-    return corners_of(blocks, cells_with(blocks, (levels >= scale.cut_level) & seen))
+    """Corners of the cells in which there is matter."""
+    return corners_of(blocks, cells_with(blocks, levels >= scale.cut_level))
 
 
-def _in_space(space: VoxelSpace) -> Bool[Tensor, "x y z"]:
+def blocks_near(space: VoxelSpace, known: VoxelSpace, places: Int[Tensor, "n 3"]) -> Bool[Tensor, "x y z"]:
+    """The blocks of a space that lie near places in voxels of another one, which are twice as wide at least.
+
+    Matter that the coarser space has shown may end up to two of its voxels off.
+    """
+    kept = torch.zeros([BLOCK * count + 1 for count in known.blocks], dtype=torch.bool)
+    kept[tuple(places.T)] = True
+    kept = spread(spread(kept))
+    found = torch.zeros(space.blocks, dtype=torch.bool)
+    for step in product((0.0, 0.5, 1.0), repeat=3):
+        chosen = []
+        for axis, count in enumerate(space.blocks):
+            along = space.low[axis] + space.width * BLOCK * (torch.arange(count) + step[axis])
+            nearest = ((along - known.low[axis]) / known.width).round().long()
+            chosen.append(nearest.clamp(0, kept.shape[axis] - 1))
+        found |= kept[torch.meshgrid(*chosen, indexing="ij")]
+    return found
+
+
+def in_space(space: VoxelSpace) -> Bool[Tensor, "x y z"]:
     """The blocks that some point of the world is in: of contracted space, no block off all axes."""
     axes = [torch.arange(count) for count in space.blocks]
     places = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)

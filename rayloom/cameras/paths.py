@@ -124,6 +124,21 @@ def _central(offsets: Tensor) -> Tensor:
     return offsets[(offsets - torch.cat([side, mean[2:]])).square().sum(-1).argmin()]
 
 
+def still(
+    cameras: Cameras,
+    focus: Float[Tensor, "3"],
+    *,
+    num_frames: int,
+    width: int,
+    height: int,
+    fov_rad: float,
+) -> Cameras:
+    """A camera that stays where the most central one is and looks to the focus, while time runs."""
+    home = _central(_centers(cameras) - focus.double()) + focus.double()
+    pose = look_at(home, focus.double(), _up(home))
+    return _film(cameras, pose.expand(num_frames, 3, 4), width, height, fov_rad)
+
+
 def interpolate(
     cameras: Cameras,
     focus: Float[Tensor, "3"],

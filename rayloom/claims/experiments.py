@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from rayloom.data.scene import DataConfig, Scene
+    from rayloom.data.synthetic.defects import Defects
     from rayloom.data.synthetic.rigs import Rig
     from rayloom.data.synthetic.world import World
     from rayloom.method import Method
@@ -21,14 +22,22 @@ if TYPE_CHECKING:
 
 
 def photograph(
-    world: "World", rig: "Rig", *, num_views: int, size: int, seed: int, config: "DataConfig | None" = None
+    world: "World",
+    rig: "Rig",
+    *,
+    num_views: int,
+    size: int,
+    seed: int,
+    config: "DataConfig | None" = None,
+    defects: "Defects | None" = None,
+    labels: bool = False,
 ) -> "Scene":
-    """The scene that a method sees of a world; every 8th view is held out."""
+    """The scene that a method sees of a world; every 8th view is held out, and has no defects."""
     from rayloom.data.prepare import prepare_scene
     from rayloom.data.scene import DataConfig
     from rayloom.data.synthetic.captures import make_capture
 
-    made = make_capture(world, rig, num_views=num_views, size=size, seed=seed)
+    made = make_capture(world, rig, num_views=num_views, size=size, seed=seed, defects=defects, labels=labels)
     return prepare_scene(made.capture, config or DataConfig())
 
 
@@ -77,20 +86,25 @@ def held_out_psnr(
     """Mean PSNR of the held-out views; of the pixels where masks, one for each of these images, are true.
 
     Of a method that learnt its cameras, the held-out ones are aligned to these and refined, as `evaluate`
-    does; the scene then has the true poses, also where the method was trained on disturbed ones.
+    does; the scene then has the true poses, also where the method was trained on disturbed ones. Of a method
+    with codes of photos the right halves are scored, as `evaluate` does.
     """
     from rayloom.data.batches import truth_image
     from rayloom.metrics.images import psnr
+    from rayloom.training.held_out_codes import HeldOutCodes
     from rayloom.training.viewpoints import Viewpoints
 
     method.eval()
     viewpoints = Viewpoints(method, scene)
+    codes = HeldOutCodes(viewpoints)
     values = []
     for index in scene.indices("test"):
         truth, valid = truth_image(scene, index)
         if masks is not None:
             valid = valid & masks[index]
-        values.append(psnr(method.render_image(viewpoints.rays(index)).rgb.clamp(0, 1), truth, valid))
+        with codes.of(index):
+            rgb = method.render_image(viewpoints.rays(index)).rgb.clamp(0, 1)
+        values.append(psnr(rgb, truth, codes.scored(index, valid)))
     return fmean(values)
 
 

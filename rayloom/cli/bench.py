@@ -14,7 +14,7 @@ from rayloom.cli.options import Flat, Word, parse
 from rayloom.cli.output import note, print_json, warn
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
-from rayloom.files import whole_file
+from rayloom.files import check_writable, whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +64,7 @@ def run(args: list[str]) -> int:
     about = "Measure the engine beside the limits of this machine.\n\n"
     about += "\n".join(f"{word}: {what}." for word, what in WORDS.items())
     options = parse(BenchOptions, "bench", about, args)
+    check_writable(options.out)
     from rayloom.bench.charts import draw_report
     from rayloom.bench.timing import Effort
     from rayloom.training.fit import choose_device

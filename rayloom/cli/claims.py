@@ -12,6 +12,7 @@ from rayloom.claims.store import claims_of, read_results, record, results_path
 from rayloom.cli.options import Word, parse
 from rayloom.cli.output import note, print_json, print_table, warn
 from rayloom.errors import InputError
+from rayloom.files import check_writable
 
 HEADER = ("method", "claim", "status", "measured", "threshold", "baseline", "seeds", "seconds", "date")
 
@@ -53,6 +54,9 @@ def run(args: list[str]) -> int:
         _check_seeds(chosen, options.seeds)
     # All files are read first, so that a broken one is refused before anything is measured.
     kept = {method: read_results(results_path(method)) for method, _ in chosen.values()}
+    if options.record:
+        for method in {entry.method for entry in chosen.values()}:
+            check_writable(results_path(method).parent)
     rows: list[dict[str, Any]] = []
     for name, entry in chosen.items():
         result = kept[entry.method].get(entry.claim.name)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayloom.cli.consistency import measure_consistency, print_consistency
+from rayloom.cli.memory import pictures_within
 from rayloom.cli.opening import Device, open_run, results_folder
 from rayloom.cli.options import Word, parse
 from rayloom.cli.output import note, print_json
@@ -32,6 +33,8 @@ class EvalOptions:
     """Steps that refine each held-out camera against its photo, where the method learned its cameras."""
     against: Path | None = None
     """Also compare with this run or page of the same scene: what is lost where RUN was made from it."""
+    memory: float | None = None
+    """GB that the process may need at its peak, besides files that it maps."""
     rcc: bool = False
     """Also film an orbit, and measure by how much its colours flicker (reprojective colour consistency)."""
     json: bool = False
@@ -48,7 +51,8 @@ def run(args: list[str]) -> int:
     """Score a run, and keep scores and pictures in its `eval` folder."""
     options = parse(EvalOptions, "eval", "Compare a trained scene with the photos held out.", args)
     data = _data(options)
-    method, scene = open_run(options.run, data, options.device)
+    method, scene = open_run(options.run, data, options.device, options.memory)
+    pictures_within(method, scene, options.memory, scored=True)
     result = score(
         results_folder(options.run), method, scene, pose_steps=options.pose_steps, quiet=options.quiet
     )

@@ -44,6 +44,8 @@ class ExportOptions:
     """What to write; by default something of the form's name in the run folder."""
     data: Path | None = None
     """Where the capture is now, if it has moved since."""
+    memory: float | None = None
+    """GB for photos and pictures, besides files that are mapped; what is exported may take more."""
     device: Device = "auto"
     """Where to ask the field; auto takes a GPU if there is one."""
     json: bool = False

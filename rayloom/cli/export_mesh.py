@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from rayloom.cli.export import ExportOptions, FrameName, Teller, check_file, check_positive
+from rayloom.cli.memory import pictures_within
 from rayloom.cli.opening import open_run
 from rayloom.cli.options import parse
 from rayloom.cli.output import print_json
@@ -53,7 +54,8 @@ class MeshOptions(ExportOptions):
 def run(args: list[str]) -> int:
     """Find the surface, colour it, write it and say what it is like."""
     options = parse(MeshOptions, "export RUN mesh", "The surface of the scene, in colour.", args)
-    method, scene = open_run(options.run, options.data, options.device)
+    method, scene = open_run(options.run, options.data, options.device, options.memory)
+    pictures_within(method, scene, options.memory, scored=False)
     from rayloom.export.frames import field_cameras, out_from_field
     from rayloom.export.manifold import is_watertight
     from rayloom.export.mesh import MeshSettings, check_packages, make_mesh, moved

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from rayloom.cli.export import ExportOptions, FrameName, Teller, check_file, check_positive
+from rayloom.cli.memory import pictures_within
 from rayloom.cli.opening import open_run
 from rayloom.cli.options import parse
 from rayloom.cli.output import print_json
@@ -39,7 +40,8 @@ class PointOptions(ExportOptions):
 def run(args: list[str]) -> int:
     """Render depth and colour from the training cameras, and write where the rays end."""
     options = parse(PointOptions, "export RUN points", "Points with colours and normals.", args)
-    method, scene = open_run(options.run, options.data, options.device)
+    method, scene = open_run(options.run, options.data, options.device, options.memory)
+    pictures_within(method, scene, options.memory, scored=False)
     from rayloom.data.placement.orientation import scale_of
     from rayloom.export.frames import field_cameras, out_from_field, world_from_field
     from rayloom.export.point_cloud import make_points, write_points

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rayloom.cli.baking import bake_run
 from rayloom.cli.export import ExportOptions, check_file, check_positive
+from rayloom.cli.memory import pictures_within
 from rayloom.cli.opening import open_run
 from rayloom.cli.options import parse
 from rayloom.cli.output import note, print_json
@@ -43,7 +44,8 @@ class WebOptions(ExportOptions):
 def run(args: list[str]) -> int:
     """Bake, write the page, and compare it with the field on a few held-out views."""
     options = parse(WebOptions, "export RUN web", "One page that shows the scene in a browser.", args)
-    method, scene = open_run(options.run, options.data, options.device)
+    method, scene = open_run(options.run, options.data, options.device, options.memory)
+    pictures_within(method, scene, options.memory, scored=False)
     from rayloom.baking.files import read_page
     from rayloom.baking.player import Player
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,15 @@ CHANNELS = ("rgb", "depth", "opacity")
 def made_path(
     scene: Scene, name: str, num_frames: int, *, width: int | None, height: int | None, scale: float
 ) -> CameraPath:
-    """An orbit, spiral or interpolation, by default as large as most photos."""
+    """An orbit, a spiral, an interpolation or a still view, by default as large as most photos."""
     return _made_path(scene_cameras(scene), name, num_frames, width=width, height=height, scale=scale)
+
+
+def at_time(path: CameraPath, scene: Scene, time: float) -> CameraPath:
+    """The path with every frame at one moment; raises InputError where the capture has no time."""
+    if not scene.times.any():
+        raise InputError("--time", "the capture has no time; expected one of something that moves")
+    return replace(path, cameras=replace(path.cameras, time=torch.full_like(path.cameras.time, time)))
 
 
 def path_of_page(
@@ -72,7 +80,8 @@ def _made_path(
         width, height = photo_width, photo_height
     width = width or round(photo_width * (height or photo_height) / photo_height)
     height = height or round(photo_height * width / photo_width)
-    make = {"orbit": paths.orbit, "spiral": paths.spiral, "interpolate": paths.interpolate}[name]
+    makers = {"orbit": paths.orbit, "spiral": paths.spiral, "interpolate": paths.interpolate}
+    make = (makers | {"still": paths.still})[name]
     film = make(
         cameras,
         paths.focus_point(cameras),

@@ -10,6 +10,7 @@ from rayloom import methods
 from rayloom.data.scene import Scene
 from rayloom.errors import InputError
 from rayloom.training import runs
+from rayloom.training.budget import check_memory, within_share
 
 if TYPE_CHECKING:
     from rayloom.baking.player import Player
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 
 
-def open_run(run: Path, data: Path | None, device: Device) -> tuple["Method[Any]", Scene]:
+def open_run(
+    run: Path, data: Path | None, device: Device, memory: float | None = None
+) -> tuple["Method[Any]", Scene]:
     """The trained method of a run, and the scene it was trained on, read again; or a page's baked scene.
 
-    `data` is where the capture lies now, if it has moved. Raises InputError if the folder is not a run,
-    if its method or settings are unknown, and if the capture is no longer the same.
+    `data` is where the capture lies now, if it has moved. With `memory` in GB, photos beyond their share stay
+    on the disk. Raises InputError if the folder is not a run, if its method or settings are unknown, and if
+    the capture is no longer the same.
     """
+    check_memory(memory)
     if run.is_file():
-        return _page_and_scene(run, data)
+        return _page_and_scene(run, data, memory)
     config = runs.read_config(run)
     # Nothing slow before the checks that can fail at once.
     summary = methods.describe(config.method)
@@ -36,7 +41,7 @@ def open_run(run: Path, data: Path | None, device: Device) -> tuple["Method[Any]
 
     method = untrained(run, replace(config, train_config=replace(config.train_config, device=device)))
     load_weights(run, method)
-    return method.eval(), scene_of_run(run, config, data)
+    return method.eval(), scene_of_run(run, config, data, memory)
 
 
 def untrained(run: Path, config: runs.RunConfig) -> "Method[Any]":
@@ -49,11 +54,11 @@ def untrained(run: Path, config: runs.RunConfig) -> "Method[Any]":
     return build(method_class, method_config, config.scene, config.train_config)
 
 
-def scene_of_run(run: Path, config: runs.RunConfig, data: Path | None) -> Scene:
+def scene_of_run(run: Path, config: runs.RunConfig, data: Path | None, memory: float | None = None) -> Scene:
     """The scene of a run, read again. Raises InputError if its capture is no longer the same."""
     from rayloom.data.prepare import load_scene
 
-    scene = load_scene(data or Path(config.data), config.data_config)
+    scene = load_scene(data or Path(config.data), within_share(config.data_config, memory))
     _check_frame(scene, config.raw_from_world, run / runs.CONFIG)
     return scene
 
@@ -71,14 +76,14 @@ def open_page(page: Path) -> "Player":
     return Player(read_page(page)).eval()
 
 
-def _page_and_scene(page: Path, data: Path | None) -> tuple["Method[Any]", Scene]:
+def _page_and_scene(page: Path, data: Path | None, memory: float | None) -> tuple["Method[Any]", Scene]:
     """The scene that a page holds, and its capture; pages do not say where their photos were."""
     from rayloom.data.prepare import load_scene
 
     player = open_page(page)
     if data is None:
         raise InputError(page, "a page does not know where its photos are; expected --data CAPTURE")
-    scene = load_scene(data, player.baked.origin.data_config)
+    scene = load_scene(data, within_share(player.baked.origin.data_config, memory))
     _check_frame(scene, player.baked.origin.raw_from_world, page)
     return player, scene
 

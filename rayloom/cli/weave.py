@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayloom import methods
 from rayloom.cli.baking import bake_run
+from rayloom.cli.memory import pictures_within
 from rayloom.cli.opening import open_page, open_run, results_folder
 from rayloom.cli.options import Flat, Word, parse
 from rayloom.cli.output import note, print_json
@@ -48,7 +49,7 @@ class WeaveOptions:
     out: Path
     """New or empty folder for everything, or one in which an interrupted weave left its work."""
     path: str | None = None
-    """Where the camera of the film goes: orbit, spiral, interpolate, test, or a camera path FILE.json; by
+    """Where the camera of the film goes: orbit, spiral, interpolate, still, test, or a camera path FILE.json; by
     default orbit, and spiral where all photos look one way."""
     frames: int = 120
     """Of the film, where its path is no file."""
@@ -92,7 +93,8 @@ def _weave(options: WeaveOptions) -> int:
     if ended := _learn(options, capture):
         note("interrupted; the same command goes on", quiet=options.quiet)
         return ended
-    method, scene = open_run(options.out / RUN, capture, options.train.device)
+    method, scene = open_run(options.out / RUN, capture, options.train.device, options.train.memory)
+    pictures_within(method, scene, options.train.memory, scored=True)
     result = _scored(options, method, scene)
     baked = _baked(options, method, scene)
     videos = _filmed(options, method, scene)

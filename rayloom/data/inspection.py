@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def inspect_scene(scene: Scene) -> dict[str, Any]:
     """What was understood, ready for JSON; near and far are in training units.
 
-    `used` leaves out images that are masked whole; `masks` counts the images with each kind of mask.
+    `used` leaves out images that are masked whole; `moments` counts different times, 1 where nothing says
+    them; `masks` counts the images with each kind of mask.
     """
     masked_whole = sum(mask is not None and bool(mask.all()) for mask in scene.ignore)
     return {
@@ -28,6 +29,7 @@ def inspect_scene(scene: Scene) -> dict[str, Any]:
         "used": len(scene.names) - masked_whole,
         "resolution": _usual_size(scene),
         "camera_models": sorted({str(camera.model) for camera in scene.intrinsics}),
+        "moments": len(np.unique(scene.times)),
         "near": scene.info.near,
         "far": scene.info.far,
         "split": {name: scene.split.count(name) for name in ("train", "val", "test")},
@@ -57,6 +59,8 @@ def describe_scene(scene: Scene) -> list[str]:
         f"box          {_sizes((high - low) * scale)} of the capture's units",
         f"near, far    {scene.info.near * scale:.4g}, {far}",
     ]
+    if report["moments"] > 1:
+        lines.append(f"time         {report['moments']} moments")
     return lines + [f"warning      {warning}" for warning in scene.warnings]
 
 

@@ -15,7 +15,7 @@ def coarser_scenes(scene: Scene, copies: Sequence[NDArray[np.uint8]]) -> tuple[S
     """The scene at 1/2, 1/4, ... of the size, as many as there are copies of its photos.
 
     `copies` holds those of all photos at 1/2, then at 1/4, and so on, as `load_images` gives them. A pixel
-    is ignored where any pixel that it covers is; depth is that of the photo at the pixel's centre.
+    is ignored where any pixel that it covers is; depth and label are the photo's at the pixel's centre.
     """
     count = len(scene.names)
     groups = [tuple(copies[start : start + count]) for start in range(0, len(copies), count)]
@@ -34,5 +34,6 @@ def _coarser(scene: Scene, images: tuple[NDArray[np.uint8], ...], block: int) ->
         images=images,
         ignore=tuple(None if mask is None else any_of_blocks(mask, block) for mask in scene.ignore),
         depths=tuple(None if depth is None else block_middles(depth, block) for depth in scene.depths),
+        labels=tuple(None if label is None else block_middles(label, block) for label in scene.labels),
         intrinsics=tuple(coarser_camera(camera, block) for camera in scene.intrinsics),
     )

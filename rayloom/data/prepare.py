@@ -11,7 +11,9 @@ from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.capture import Capture, Split
 from rayloom.data.formats.detect import read_capture
 from rayloom.data.multiscale import coarser_scenes
+from rayloom.data.picture import picture_scene
 from rayloom.data.pixels.images import load_images
+from rayloom.data.pixels.labels import count_classes, load_labels
 from rayloom.data.pixels.masks import load_depths, load_ignore
 from rayloom.data.placement.bounds import ndc_frame, ray_bounds
 from rayloom.data.placement.carving import object_extent
@@ -66,6 +68,9 @@ def prepare_scene(capture: Capture, config: DataConfig) -> Scene:
     Raises InputError for pictures that are not whole or do not fit their cameras.
     """
     images, warnings = load_images(capture, config)
+    if capture.kind_hint == "picture":
+        background, more = _background(capture, config, images)
+        return picture_scene(capture, config, images[0], background, capture.warnings + warnings + more)
     count = len(capture.frames)
     scene = _scene(capture, config, images[:count], capture.warnings + warnings)
     return replace(scene, coarser=coarser_scenes(scene, images[count:]))
@@ -80,8 +85,9 @@ def _scene(capture: Capture, config: DataConfig, images: Images, warnings: tuple
     background, background_warnings = _background(capture, config, images)
     frame = _training_frame(capture, config, images)
     scale = np.float32(scale_of(frame.world_from_raw))
-    depths = load_depths(capture.frames, sizes)
+    depths, labels = load_depths(capture.frames, sizes), load_labels(capture.frames, sizes)
     warnings += mask_warnings + frame.warnings + split_warnings + background_warnings
+    info = _info(frame, background, has_alpha=images[0].shape[2] == 4, num_images=split.count("train"))
     return Scene(
         root=capture.root,
         format=capture.format,
@@ -97,7 +103,8 @@ def _scene(capture: Capture, config: DataConfig, images: Images, warnings: tuple
         split=split,
         raw_from_world=invert_similarity(frame.world_from_raw),
         points=None if capture.points is None else move_points(frame.world_from_raw, capture.points),
-        info=_info(frame, background, has_alpha=images[0].shape[2] == 4, num_images=split.count("train")),
+        info=replace(info, num_labels=count_classes(capture, labels)),
+        labels=() if all(label is None for label in labels) else labels,
         warnings=warnings,
     )
 

@@ -59,6 +59,8 @@ class Scene:
     points: NDArray[np.float64] | None
     """Sparse points in the training frame."""
     info: SceneInfo
+    labels: tuple[NDArray[np.int16] | None, ...] = ()
+    """Semantic class of each pixel, (h, w) an image, -1 where unknown; empty where no image has labels."""
     warnings: tuple[str, ...] = ()
     coarser: "tuple[Scene, ...]" = ()
     """The same photos at 1/2, 1/4, ... of the size, see `DataConfig.num_scales`; none has coarser ones."""

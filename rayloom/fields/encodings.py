@@ -75,6 +75,25 @@ def octave_weights(octaves_in: Float[Tensor, ""], num_octaves: int) -> Float[Ten
     return 0.5 * (1 - (math.pi * share.clamp(0, 1)).cos())
 
 
+class FourierEncoding(nn.Module):
+    """γ(v) = [cos 2πBv, sin 2πBv] with a row of B for each wave (Tancik et al. 2020, section 6).
+
+    Drawn from N(0, σ²), the entries of B let a network that sees γ learn frequencies up to about σ waves per
+    unit of v. B is kept with the weights, which mean nothing without it.
+    """
+
+    def __init__(self, frequencies: Float[Tensor, "waves k"]) -> None:
+        super().__init__()
+        self.num_outputs = 2 * len(frequencies)
+        self.frequencies: Tensor
+        self.register_buffer("frequencies", frequencies)
+
+    def forward(self, x: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch features"]:
+        """All cosines, then all sines."""
+        angles = 2 * math.pi * (x @ self.frequencies.T)
+        return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
 class IntegratedEncoding(nn.Module):
     """Expected sines and cosines of normally distributed coordinates (Barron et al. 2021, eq. 14).
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rayloom.fields.codes import CodeTable
 from rayloom.fields.encodings import DirectionEncoding
 from rayloom.geometry.boxes import Box
 from rayloom.geometry.contraction import contract
@@ -47,7 +48,7 @@ class HashField(nn.Module):
         code_size = CODE_SIZE if num_codes else 0
         self.density_mlp = _matrices(layout.num_channels, 64, NUM_FEATURES)
         self.color_mlp = _matrices(NUM_FEATURES + self.directions.num_outputs + code_size, 64, 3)
-        self.codes = nn.Parameter(torch.zeros(num_codes, code_size)) if num_codes else None
+        self.codes = CodeTable(num_codes, code_size) if num_codes else None
         self._fused: FusedField | None = None
 
     def unit(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
@@ -76,8 +77,9 @@ class HashField(nn.Module):
         field, flat = self.fused(), rays.reshape(rays.shape.numel())
         if field is None:
             return None
+        stranger = None if self.codes is None else self.codes.stranger
         middle = torch.full_like(flat.near, 0.5)
-        rgb, opacity, depth = field.render(flat, background.expand_as(flat.origins), space, middle)
+        rgb, opacity, depth = field.render(flat, background.expand_as(flat.origins), space, middle, stranger)
         return Image(rgb.reshape(*rays.shape, 3), opacity.reshape(rays.shape), depth.reshape(rays.shape))
 
     def features(self, unit: Float[Tensor, "n 3"]) -> Float[Tensor, "n 16"]:
@@ -109,12 +111,11 @@ class HashField(nn.Module):
     def view(
         self, directions: Float[Tensor, "rays 3"], image: Int[Tensor, " rays"]
     ) -> Float[Tensor, "rays inputs"]:
-        """What colour depends on besides the place; an image of -1 has the mean of all codes."""
+        """What colour depends on besides the place; an image of -1 has the code of a stranger."""
         harmonics = self.directions(directions)
         if self.codes is None:
             return harmonics
-        codes = torch.where((image >= 0)[:, None], self.codes[image.clamp(min=0)], self.codes.mean(0))
-        return torch.cat([harmonics, codes], dim=-1)
+        return torch.cat([harmonics, self.codes(image)], dim=-1)
 
     def fused(self) -> "FusedField | None":
         """This field in one kernel, made when first wanted; None where the device has no such kernel.
@@ -122,7 +123,8 @@ class HashField(nn.Module):
         It trains and reads the parameters of this module in place.
         """
         if self._fused is None:
-            parts = (self.layout, self.table, list(self.density_mlp), list(self.color_mlp), self.codes)
+            codes = None if self.codes is None else self.codes.weight
+            parts = (self.layout, self.table, list(self.density_mlp), list(self.color_mlp), codes)
             self._fused = fused_field(*parts, contracted=self.contracted, thinness=self.initial_density)
         return self._fused
 

@@ -70,7 +70,7 @@ class RadianceMLP(nn.Module, Generic[Place]):
     Density is a softplus unless the paper's ReLU is asked for, so that no start leaves it without gradient.
     The bottleneck between trunk and colour is as wide as the trunk, and the colour layer half as wide, unless
     told otherwise. `color_padding` stretches colours to [-padding, 1 + padding], so that black and white lie
-    where the sigmoid still has a slope.
+    where the sigmoid still has a slope. With a `code_size`, colour depends on a code of each ray too.
 
     With 10 and 4 octaves and width 256 it has 595,844 parameters (Mildenhall et al. 2020, fig. 7; one
     colour layer, as in the authors' code).
@@ -87,6 +87,7 @@ class RadianceMLP(nn.Module, Generic[Place]):
         bottleneck: int | None = None,
         color_width: int | None = None,
         color_padding: float = 0.0,
+        code_size: int = 0,
     ) -> None:
         super().__init__()
         self.position = position
@@ -97,7 +98,7 @@ class RadianceMLP(nn.Module, Generic[Place]):
         self.trunk = SkipMLP(position.num_outputs, width, depth, skip_after=depth // 2)
         self.density_head = nn.Linear(width, 1)
         self.bottleneck = nn.Linear(width, bottleneck)
-        self.color_layer = nn.Linear(bottleneck + direction.num_outputs, color_width)
+        self.color_layer = nn.Linear(bottleneck + direction.num_outputs + code_size, color_width)
         self.color_head = nn.Linear(color_width, 3)
 
     def raw_density(self, h: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch"]:
@@ -106,24 +107,45 @@ class RadianceMLP(nn.Module, Generic[Place]):
 
     def density(self, places: Place) -> Float[Tensor, "*batch"]:
         """Density alone."""
-        return activate_density(self.raw_density(self.trunk(self.position(places))), self.activation)
+        return activate_density(self.raw_density(self.features(places)), self.activation)
+
+    def features(self, places: Place) -> Float[Tensor, "*batch width"]:
+        """The output of the trunk, which heads of other kinds may read too."""
+        return self.trunk(self.position(places))
 
     def forward(
         self, places: Place, directions: Float[Tensor, "*batch 3"], density_noise: float = 0.0
     ) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n 3"]]:
         """Density and colour at n places a ray; noise of that deviation is added to the raw density."""
-        density, _, rgb = self.with_activations(places, directions, density_noise)
+        return self.seen(self.features(places), directions, density_noise)
+
+    def seen(
+        self,
+        h: Float[Tensor, "*batch n width"],
+        directions: Float[Tensor, "*batch 3"],
+        density_noise: float = 0.0,
+        code: Float[Tensor, "*batch size"] | None = None,
+    ) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n 3"]]:
+        """As `forward`, from the trunk's output, and with the codes of the rays where there are any."""
+        density, _, rgb = self._heads(h, directions, density_noise, code)
         return density, rgb
 
     def with_activations(
         self, places: Place, directions: Float[Tensor, "*batch 3"], density_noise: float = 0.0
     ) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n c"], Float[Tensor, "*batch n 3"]]:
         """As `forward`, with the output of the colour layer, on which alone colour depends."""
-        h = self.trunk(self.position(places))
+        return self._heads(self.features(places), directions, density_noise, None)
+
+    def _heads(
+        self, h: Tensor, directions: Tensor, density_noise: float, code: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Density, the output of the colour layer, and colour."""
         raw = self.raw_density(h)
         if density_noise > 0:
             raw = raw + density_noise * torch.randn_like(raw)
-        view = self.direction(directions)[..., None, :].expand(*raw.shape, -1)
+        view = self.direction(directions)
+        view = view if code is None else torch.cat([view, code], dim=-1)
+        view = view[..., None, :].expand(*raw.shape, -1)
         activations = self.color_layer(torch.cat([self.bottleneck(h), view], dim=-1)).relu()
         rgb = self.color_head(activations).sigmoid() * (1 + 2 * self.color_padding) - self.color_padding
         return activate_density(raw, self.activation), activations, rgb

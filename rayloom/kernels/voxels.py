@@ -5,7 +5,7 @@ changes nothing but time. The shader of the web page does the same arithmetic.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -188,6 +188,50 @@ def trace_voxels(
     """
     if fast := faster(trace_voxels, implementation, origins, directions, near, far):
         return fast(origins, directions, near, far, atlas, step, stop)
+    return _sums(origins, directions, near, far, atlas, step, stop)
+
+
+def voxel_gradients(
+    origins: Float[Tensor, "rays 3"],
+    directions: Float[Tensor, "rays 3"],
+    near: Float[Tensor, " rays"],
+    far: Float[Tensor, " rays"],
+    grad_values: Float[Tensor, "rays 11"],
+    grad_opacity: Float[Tensor, " rays"],
+    atlas: VoxelAtlas,
+    rows: Int[Tensor, "blocks 9 9 9"],
+    num_rows: int,
+    step: StepRule,
+    stop: float,
+    *,
+    implementation: Implementation = "auto",
+) -> Float[Tensor, "num_rows 12"]:
+    """How what rays gather changes with the bytes of the corners, as if these were real numbers.
+
+    `grad_values` and `grad_opacity` are the gradients of a loss with respect to the sums of `trace_voxels`.
+    Corners of several blocks that are one have the same row in `rows`.
+    """
+    grads = (grad_values, grad_opacity)
+    if fast := faster(voxel_gradients, implementation, origins, directions, near, far, *grads):
+        return fast(origins, directions, near, far, *grads, atlas, rows, num_rows, step, stop)
+    with torch.enable_grad():
+        corners = atlas.voxels.to(near).requires_grad_()
+        sums = _sums(origins, directions, near, far, replace(atlas, voxels=corners), step, stop)
+        loss = (sums.values * grad_values).sum() + (sums.opacity * grad_opacity).sum()
+        (found,) = torch.autograd.grad(loss, corners)
+    return near.new_zeros(num_rows, CHANNELS).index_add(0, rows.flatten().long(), found.view(-1, CHANNELS))
+
+
+def _sums(
+    origins: Tensor,
+    directions: Tensor,
+    near: Tensor,
+    far: Tensor,
+    atlas: VoxelAtlas,
+    step: StepRule,
+    stop: float,
+) -> Sums:
+    """The reference of `trace_voxels`, through which gradients flow."""
     first, last = step.u_from_t(near).floor(), step.u_from_t(far).ceil()
     begin, end = (int(first.min()), int(last.max())) if len(near) else (0, 0)
     u = torch.arange(begin, end, device=near.device).to(near)

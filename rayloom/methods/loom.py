@@ -28,6 +28,7 @@ from torch import Tensor
 
 from rayloom.cameras.corrections import CameraCorrections, CameraDescent
 from rayloom.data.views import Views
+from rayloom.fields.codes import CodeTable
 from rayloom.fields.hash_field import HashField
 from rayloom.geometry.boxes import Box
 from rayloom.geometry.transforms import mean_pose
@@ -108,9 +109,8 @@ class Loom(Method[LoomConfig]):
         "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", year=2022,
         arxiv="2201.05989", tags=("fast", "grid", "static"))  # fmt: skip
     presets = {
-        "default": LoomConfig(),
+        "default": LoomConfig(), "sharp": LoomConfig(lr_hold=0.7, patch_share=0.3),
         "quality": LoomConfig(log2_rows=19, finest=2048, steps_per_side=512, steps_per_fold=512),
-        "sharp": LoomConfig(lr_hold=0.7, patch_share=0.3),
         "tiny": LoomConfig(log2_rows=12, finest=128, grid_resolution=64, num_cascades=4, steps_per_side=96,
                            steps_per_fold=32, samples_per_step=1 << 13),
     }  # fmt: skip
@@ -126,16 +126,14 @@ class Loom(Method[LoomConfig]):
         self.field = HashField(layout, box, contracted=not self.bounded, num_codes=num_codes,
                                initial_density=c.initial_density)  # fmt: skip
         self.grid = OccupancyGrid(box, 1 if self.bounded else c.num_cascades, c.grid_resolution)
-        num_steps = c.steps_per_side if self.bounded else c.steps_per_fold
         self.step_rule = partial(
-            growing_steps, box, num_steps, bounded=self.bounded,
+            growing_steps, box, c.steps_per_side if self.bounded else c.steps_per_fold, bounded=self.bounded,
             first=c.first_steps_per_fold, coarse_share=c.coarse_share)  # fmt: skip
         self.steps = self.finest_steps = self.step_rule(1.0)
         self.budget = RayBudget(c.samples_per_step << (not self.bounded), c.rays_per_step)
-        self.learns_cameras = c.poses != "given"
+        self.learns_cameras, patch = c.poses != "given", Patch(PATCH_SIDE, c.patch_reach)
         self.cameras = CameraCorrections(scene.num_images if self.learns_cameras else 0)
         self.descent = CameraDescent(self.cameras)
-        patch = Patch(PATCH_SIDE, c.patch_reach)
         losses = PatchLosses(patch, PATCH_EVERY, DISPLACEMENT_COST, c.high_frequency, NEIGHBOR_LR)
         self.patches = PatchPhase(c.patch_share, losses)
 
@@ -158,6 +156,10 @@ class Loom(Method[LoomConfig]):
         """The cameras, unless they are trusted."""
         return self.cameras if self.learns_cameras else None
 
+    def photo_codes(self) -> CodeTable | None:
+        """The codes of the photos' light, where they are learned."""
+        return self.field.codes
+
     @property
     def space(self) -> Space:
         """Where rays may meet matter, and how they step."""
@@ -170,11 +172,10 @@ class Loom(Method[LoomConfig]):
             field.compile(self.space)
 
     def render(self, rays: Rays) -> Rendering:
-        """March, drop what is hidden, shade, composite."""
+        """March, drop what is hidden, shade, composite; cameras learn from places alone, as when fused."""
         rays = self.cameras.corrected(rays)
         samples = visible_samples(rays, self.space, self.jitter(rays), self.field.density)
         density, features = self.field.geometry(rays.at_samples(samples))
-        # Cameras are learned from places alone, here as in the fused step.
         view = self.field.view(rays.view_directions.detach(), rays.camera_index)
         rgb = self.field.color(features, view[samples.ray_index])
         rendering = render_packed(density, rgb, samples, self.background_of(rays))
@@ -221,9 +222,8 @@ class Loom(Method[LoomConfig]):
 
     def after_step(self, progress: Progress) -> bool:
         """Look again at what is empty."""
-        width, threshold = self.finest_steps.smallest, self.config.occupied_depth
-        density = partial(self.field.quick_density, space=self.space)
-        self.grid.learn(density, width, steps_done=progress.step + 1, threshold=threshold)
+        density, width = partial(self.field.quick_density, space=self.space), self.finest_steps.smallest
+        self.grid.learn(density, width, steps_done=progress.step + 1, threshold=self.config.occupied_depth)
         return False
 
     def density(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:

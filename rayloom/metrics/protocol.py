@@ -39,6 +39,10 @@ class Protocol:
     """Whether held-out cameras were moved along with learned ones, by the best similarity."""
     pose_refinement_steps: int
     """Steps in which each held-out camera was then refined against its photo."""
+    code_fitting_steps: int
+    """Steps in which the code of each held-out photo was fitted to its left half; 0 where there are none."""
+    part: str
+    """Which part of each photo was scored: `whole`, or the `right half` where the left one told its code."""
     ignored_pixels: str = "left out; equal to the photo in SSIM, LPIPS and flow"
     """What happens to pixels that the capture says must not be used."""
     mean: str = "mean of per-image values"

@@ -52,8 +52,14 @@ class OccupancyGrid(nn.Module):
     @property
     def occupied_share(self) -> float:
         """Share of all cells that count as occupied."""
-        flags = (self.bits[..., None] >> torch.arange(8, device=self.bits.device)) & 1
-        return flags.float().mean().item()
+        return self._flags().float().mean().item()
+
+    def occupied_cells(self) -> Int[Tensor, " n"]:
+        """Numbers of the cells that count as occupied, box after box."""
+        return self._flags().flatten().nonzero()[:, 0]
+
+    def _flags(self) -> Int[Tensor, "cascades bytes 8"]:
+        return (self.bits[..., None] >> torch.arange(8, device=self.bits.device)) & 1
 
     def points_in(
         self, cells: Int[Tensor, " n"], cascade: Int[Tensor, " n"], resolution: int

@@ -1,5 +1,6 @@
 """COLMAP's database of photos, features and matches: made, checked for damage, and counted."""
 
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -11,6 +12,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
+from rayloom.errors import InputError
 from rayloom.files import whole_file
 from rayloom.sfm.photos import Photo
 
@@ -32,10 +34,18 @@ class Sight:
 def create(path: Path, photos: Sequence[Photo], names: Sequence[str]) -> None:
     """Make a database of photos and their cameras, without features.
 
-    Photo i is image i + 1 there, called `names[i]`. Photos with one `camera_key` share a camera.
+    Photo i is image i + 1 there, called `names[i]`. Photos with one `camera_key` share a camera. Raises
+    InputError where the database cannot be written.
     """
     discard(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _fill(path, photos, names)
+    except RuntimeError as error:
+        raise _unwritable(path) from error
+
+
+def _fill(path: Path, photos: Sequence[Photo], names: Sequence[str]) -> None:
     with closing(pycolmap.Database.open(path)) as database, pycolmap.DatabaseTransaction(database):
         keys = list(dict.fromkeys(photo.camera_key for photo in photos))
         for camera_id, key in enumerate(keys, start=1):
@@ -81,14 +91,24 @@ def discard(path: Path) -> None:
 
 
 def copy_features(source: Path, target: Path) -> None:
-    """A copy of a database without its matches, whole or absent."""
+    """A copy of a database without its matches, whole or absent.
+
+    Raises InputError where it cannot be written.
+    """
     discard(target)
-    # The connections are closed, and with them SQLite's own log of the copy, before it takes its name.
-    with whole_file(target) as part, closing(_reading(source)) as old, closing(sqlite3.connect(part)) as new:
-        old.backup(new)
-        new.execute("DELETE FROM matches")
-        new.execute("DELETE FROM two_view_geometries")
-        new.commit()
+    try:
+        # The connections are closed, and with them SQLite's own log of the copy, before it takes its name.
+        with (
+            whole_file(target) as part,
+            closing(_reading(source)) as old,
+            closing(sqlite3.connect(part)) as new,
+        ):
+            old.backup(new)
+            new.execute("DELETE FROM matches")
+            new.execute("DELETE FROM two_view_geometries")
+            new.commit()
+    except sqlite3.Error as error:
+        raise _unwritable(target) from error
 
 
 def count(path: Path, table: Literal["keypoints", "two_view_geometries"]) -> int:
@@ -118,6 +138,11 @@ def descriptors(path: Path, num_photos: int) -> list[NDArray[np.uint8]]:
     """The SIFT descriptors of each photo, (features, 128)."""
     with closing(pycolmap.Database.open(path)) as database:
         return [np.asarray(database.read_descriptors(i + 1).data) for i in range(num_photos)]
+
+
+def _unwritable(path: Path) -> InputError:
+    free = shutil.disk_usage(path.parent).free
+    return InputError(path, f"the database cannot be written; the disk has {free:,} bytes left")
 
 
 def _reading(path: Path) -> sqlite3.Connection:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from rayloom.errors import InputError
 from rayloom.files import whole_file
 from rayloom.sfm import database, pairs
 from rayloom.sfm.jobs import Extract, Map, Match
@@ -24,6 +25,8 @@ from rayloom.sfm.worker import JobError, run_job
 ENOUGH = 0.95
 """Share of the photos whose cameras must be known for a rung to be the last."""
 MANY_FEATURES = 8192
+LEAST_ROOM = 1 << 20
+"""Bytes on the disk without which COLMAP fails, whatever the photos show."""
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
@@ -110,6 +113,10 @@ def _attempt(survey: Survey, rung: Rung, index: int, on_progress: OnProgress) ->
     try:
         sizes, error = _place(survey, rung, folder, on_progress)
     except JobError as failure:
+        if (free := shutil.disk_usage(survey.folder).free) < LEAST_ROOM:
+            raise InputError(
+                survey.folder, f"the disk is full, with {free:,} bytes left: {failure}"
+            ) from failure
         seconds = time.perf_counter() - began
         return Attempt(rung.name, seconds, num_registered=0, pieces=[], mean_error_px=None, note=str(failure))
     attempt = Attempt(

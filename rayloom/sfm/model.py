@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rayloom.data.capture import Capture, Frame
 from rayloom.data.formats.colmap_model import intrinsics_from
 from rayloom.data.formats.writers import write_capture
+from rayloom.errors import InputError
 from rayloom.sfm.photos import Photo
 
 
@@ -99,6 +100,16 @@ def kept_name(photo: Photo) -> str:
     return str(PurePosixPath(photo.name).with_suffix(photo.path.suffix))
 
 
+def _check_whole(folder: Path, model: pycolmap.Reconstruction) -> None:
+    """Raise InputError unless the model is there: COLMAP does not notice that a disk is full."""
+    try:
+        counts = [(m.num_reg_images(), m.num_points3D()) for m in (model, pycolmap.Reconstruction(folder))]
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise InputError(folder, "the model cannot be written; the disk is full") from error
+    if counts[0] != counts[1]:
+        raise InputError(folder, "the model cannot be written; the disk is full")
+
+
 def write_model(
     model: pycolmap.Reconstruction, photos: Sequence[Photo], masks: Sequence[Path | None], out: Path
 ) -> None:
@@ -113,6 +124,7 @@ def write_model(
     for image_id in model.reg_image_ids():
         model.image(image_id).name = kept_name(photos[image_id - 1])
     model.write_binary(aside / "sparse" / "0")
+    _check_whole(aside / "sparse" / "0", model)
     for made in sorted(aside.iterdir(), key=lambda path: path.name == "transforms.json"):
         # What stands there is of a run that was killed in this very loop.
         target = out / made.name

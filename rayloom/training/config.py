@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rayloom.errors import InputError
+from rayloom.training.budget import check_memory
 
 DEFAULT_SECONDS = 120.0
 
@@ -30,6 +31,9 @@ class TrainConfig:
     """How many of the last checkpoints are kept; the best is kept besides."""
     deterministic: bool = False
     """Train on one core, so that the same seed gives the same bits, resumed or not. Needs --steps."""
+    memory: float | None = None
+    """GB that the process may need at its peak, besides files that it maps: what it will need is told before
+    training, photos beyond their share stay on the disk, and what does not fit is refused."""
 
     def __post_init__(self) -> None:
         if self.seconds is not None and self.steps is not None:
@@ -43,6 +47,7 @@ class TrainConfig:
         every, keep = self.checkpoint_every, self.keep_checkpoints
         _check("--checkpoint-every", every, 0 <= every < math.inf, "a time, or 0")
         _check("--keep-checkpoints", keep, keep > 0, "a positive number")
+        check_memory(self.memory)
         if self.deterministic and self.steps is None:
             raise InputError("--deterministic", "has no number of steps; expected --steps, as times vary")
         if self.deterministic and self.device == "cuda":

@@ -11,17 +11,19 @@ from typing import Any, NotRequired, TypedDict
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rayloom.data.batches import truth_image
+from rayloom.data.batches import truth_image, truth_labels
 from rayloom.data.capture import Split
 from rayloom.data.scene import Scene
 from rayloom.errors import InputError
 from rayloom.files import whole_file
 from rayloom.method import Method
 from rayloom.metrics import pictures
+from rayloom.metrics.labels import LabelScores, LabelTally
 from rayloom.metrics.protocol import Protocol
 from rayloom.metrics.scores import Judge, mean_scores
 from rayloom.metrics.scores import Scores as Scores
 from rayloom.metrics.warping import FLOW, REACH
+from rayloom.training.held_out_codes import CODE_FITTING_STEPS, HeldOutCodes
 from rayloom.training.localize import frozen
 from rayloom.training.viewpoints import POSE_REFINEMENT_STEPS, Viewpoints, learned_pose_errors
 from rayloom.types import Image
@@ -60,6 +62,8 @@ class EvalResult(TypedDict):
     """The same at each scale alone, by its name: 1, 1/2, 1/4, ..."""
     views: list[ViewScores]
     """Scale after scale."""
+    labels: LabelScores | None
+    """Of the images themselves; None where the method or the capture knows no classes."""
     poses: PoseScores | None
     """How far learned cameras are from the scene's; None where the method learns none."""
 
@@ -74,27 +78,31 @@ def evaluate(
     quick: bool = False,
     rounded_to_8_bit: bool = False,
     pose_refinement_steps: int = POSE_REFINEMENT_STEPS,
+    code_fitting_steps: int = CODE_FITTING_STEPS,
 ) -> EvalResult:
     """The scores of a method on the images of a split; on test, val or train images where it has none.
 
     Coarser copies of the images are scored too. `out` is a folder for `eval.json` and a picture per view:
     photo, rendering, error, depth. `on_view` hears each view's scores and the number of views. A quick one
     takes a few images, evenly spread, and measures PSNR and SSIM alone. Held-out cameras follow those that
-    a method learns, see `Viewpoints`. Raises InputError for colours that are not finite.
+    a method learns, see `Viewpoints`, and of a method with codes of photos the right half of each held-out
+    photo is scored, see `HeldOutCodes`. Raises InputError for colours that are not finite.
     """
     scored_split, chosen = _choose_views(scene, split, quick=quick)
     viewpoints = Viewpoints(method, scene, pose_refinement_steps)
-    judge = Judge.on(viewpoints.device, quick=quick)
+    codes = HeldOutCodes(viewpoints, code_fitting_steps)
+    judge, tally = Judge.on(viewpoints.device, quick=quick), LabelTally(scene.info.num_labels)
     views: list[ViewScores] = []
     with frozen(method):
-        for view in _scored_views(viewpoints, chosen, judge, out, rounded_to_8_bit=rounded_to_8_bit):
+        for view in _scored_views(codes, chosen, judge, tally, out, rounded_to_8_bit=rounded_to_8_bit):
             views.append(view)
             on_view(view, len(chosen) * len(scene.scales))
     result: EvalResult = {
-        "protocol": asdict(_protocol(viewpoints, split, scored_split, chosen, judge, rounded_to_8_bit)),
+        "protocol": asdict(_protocol(codes, split, scored_split, chosen, judge, rounded_to_8_bit)),
         "mean": mean_scores(views),
         "scales": _means_of_scales(scene, views),
         "views": views,
+        "labels": tally.scores(),
         "poses": _pose_scores(method, scene),
     }
     if out is not None:
@@ -112,14 +120,16 @@ def _choose_views(scene: Scene, split: Split, *, quick: bool) -> tuple[Split, tu
 
 
 def _protocol(
-    viewpoints: Viewpoints,
+    codes: HeldOutCodes,
     asked: Split,
     scored: Split,
     chosen: Sequence[int],
     judge: Judge,
     rounded_to_8_bit: bool,
 ) -> Protocol:
+    viewpoints = codes.viewpoints
     scene, learned = viewpoints.scene, viewpoints.corrections is not None
+    halved = any(map(codes.is_stranger, chosen))
     return Protocol(
         split=scored,
         split_asked=asked,
@@ -136,6 +146,8 @@ def _protocol(
         e_warp=None if judge.quick else FLOW,
         aligned=learned,
         pose_refinement_steps=viewpoints.steps if learned and scored != "train" else 0,
+        code_fitting_steps=codes.steps if halved else 0,
+        part="right half" if halved else "whole",
     )
 
 
@@ -151,21 +163,27 @@ def _scale_name(level: int) -> str:
 
 
 def _scored_views(
-    viewpoints: Viewpoints,
+    codes: HeldOutCodes,
     chosen: Sequence[int],
     judge: Judge,
+    tally: LabelTally,
     out: Path | None,
     *,
     rounded_to_8_bit: bool,
 ) -> Iterator[ViewScores]:
     """The scores of each chosen image as it is rendered; draws it beside the photo if `out` is a folder."""
-    scene = viewpoints.scene
+    viewpoints, scene = codes.viewpoints, codes.viewpoints.scene
     for number, (level, i) in enumerate(itertools.product(range(len(scene.scales)), chosen)):
         name = scene.names[i]
-        image = viewpoints.method.render_image(viewpoints.rays(i, level))
+        with codes.of(i):
+            image = viewpoints.method.render_image(viewpoints.rays(i, level))
         image = _displayable(image, name, rounded_to_8_bit=rounded_to_8_bit)
         photo, valid = (tensor.to(judge.device) for tensor in truth_image(scene.scales[level], i))
+        valid = codes.scored(i, valid)
         scores = judge.scores(image.rgb, photo, valid)
+        labels = truth_labels(scene, i) if level == 0 else None
+        if image.labels is not None and labels is not None:
+            tally.add(image.labels, labels.to(judge.device), valid)
         if out is not None:
             path = out / f"view_{number:03d}_{PurePosixPath(name).stem}.png"
             _write_comparison(image, photo, valid, scores["psnr"], path)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rayloom.baking.blocks import Blocks, atlas_of, cells_with, corners_of, voxel_space
+from rayloom.baking.blocks import Blocks, atlas_of, cells_with, corners_of, rows_of, voxel_space
 from rayloom.kernels.voxels import DensityScale, VoxelSpace
 from tests.methods.ball import OBJECT, UNBOUNDED
 
@@ -66,6 +66,16 @@ def test_an_atlas_finds_every_corner_and_jumps_no_matter(seed: int) -> None:
             assert (around < DensityScale().cut_level).all()
             apart = (kept - torch.tensor([x, y, z])).abs().amax(-1)
             assert -slot == (int(apart.min()) if len(kept) else 32)
+
+
+def test_rows_number_the_corners_of_an_atlas() -> None:
+    blocks = some_blocks(3)
+    values = torch.randint(0, 256, (len(blocks), 8, 8, 8, 12), dtype=torch.uint8)
+    values[values[..., 0] < 100] = 0
+    atlas = atlas_of(blocks, values, SPACE, DensityScale())
+    rows = rows_of(blocks, values[..., 0], DensityScale())
+    told = torch.cat([torch.zeros(1, 12, dtype=torch.uint8), values[values[..., 0] > 0]])
+    assert torch.equal(told[rows.long()], atlas.voxels)
 
 
 def test_voxels_cover_the_box_of_an_object_and_meet_the_faces_of_the_cube() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rayloom.baking import fitting
+from rayloom.baking import fitting, refining
 from rayloom.baking.files import page_bytes
 from rayloom.baking.fitting import Page, bake_page
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
@@ -51,6 +51,13 @@ def made(folder: Path, max_mb: float, resolution: int | None = None) -> Page:
         settings={},
         tell=lambda stage, share: None,
     )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ball's pictures are exact, not quick."""
+    monkeypatch.setattr(refining, "STEPS", 1)
+    monkeypatch.setattr(refining, "DRAWN", 500)
 
 
 def test_a_larger_page_is_finer_and_none_is_too_large(

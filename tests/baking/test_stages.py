@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -30,6 +31,16 @@ def test_what_was_half_written_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         stages.kept("broken", lambda: torch.zeros(1 // 0))
     assert stages.kept("broken", lambda: torch.ones(1)).tolist() == [1]
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, 130])
+def test_what_was_torn_off_is_made_again(tmp_path: Path, keep: int) -> None:
+    stages = Stages(tmp_path / "parts", {})
+    stages.kept("numbers", lambda: torch.arange(9))
+    file = tmp_path / "parts" / "numbers.npy"
+    file.write_bytes(file.read_bytes()[:keep])
+    assert stages.kept("numbers", lambda: torch.arange(9)).tolist() == list(range(9))
+    assert np.load(file).tolist() == list(range(9))
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

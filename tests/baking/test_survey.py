@@ -1,10 +1,19 @@
 """Where matter is looked for and found."""
 
+import pytest
 import torch
 
 from rayloom.baking.blocks import Blocks, voxel_space
-from rayloom.baking.survey import density_levels, neighbours, optical_depth, probed_blocks
+from rayloom.baking.survey import (
+    blocks_near,
+    density_levels,
+    in_space,
+    neighbours,
+    optical_depth,
+    probed_blocks,
+)
 from rayloom.kernels.voxels import DensityScale
+from rayloom.types import SceneInfo
 from tests.methods.ball import OBJECT, UNBOUNDED
 
 SCALE = DensityScale()
@@ -17,7 +26,7 @@ def ball(points: torch.Tensor) -> torch.Tensor:
 def test_probes_find_the_blocks_of_a_ball() -> None:
     space = voxel_space(OBJECT, 96)
     shares: list[float] = []
-    found = probed_blocks(ball, space, SCALE, shares.append)
+    found = probed_blocks(ball, space, SCALE, in_space(space), shares.append)
     middle = space.world_from_grid(8.0 * found.places + 4.0)
     assert (middle.norm(dim=-1) < 0.3 + 4 * 3**0.5 * space.width).all()
     inner = space.world_from_grid(8.0 * torch.cartesian_prod(*map(torch.arange, space.blocks)) + 4.0)
@@ -32,13 +41,27 @@ def test_matter_is_followed_into_the_blocks_beside() -> None:
     known, steps = Blocks.of(one), 0
     while True:
         levels = density_levels(ball, space, SCALE, known, torch.arange(len(known)))
-        new = neighbours(space, known, levels >= SCALE.cut_level)
+        new = neighbours(space, known, levels >= SCALE.cut_level, in_space(space))
         if len(new) == 0:
             break
         known, steps = Blocks.of((known.numbers >= 0) | (new.numbers >= 0)), steps + 1
-    probed = probed_blocks(ball, space, SCALE, lambda share: None)
+    probed = probed_blocks(ball, space, SCALE, in_space(space), lambda share: None)
     assert steps > 1
     assert (known.numbers[probed.numbers >= 0] >= 0).all()
+
+
+@pytest.mark.parametrize("scene", [OBJECT, UNBOUNDED])
+@pytest.mark.parametrize("resolution", [64, 150, 256])
+def test_blocks_near_coarse_voxels_are_those_and_few_others(scene: SceneInfo, resolution: int) -> None:
+    coarse, fine = voxel_space(scene, 32), voxel_space(scene, resolution)
+    corners = torch.stack([torch.randint(9, 8 * count - 9, (5,)) for count in coarse.blocks], dim=-1)
+    found = blocks_near(fine, coarse, corners)
+    kept = coarse.width * corners + torch.tensor(coarse.low)
+    places = torch.cartesian_prod(*map(torch.arange, fine.blocks))
+    low = 8 * fine.width * places + torch.tensor(fine.low)
+    gap = (low[:, None] - kept).maximum(kept - low[:, None] - 8 * fine.width).amax(-1).amin(-1)
+    assert found[tuple(places[gap <= coarse.width].T)].all()
+    assert not found[tuple(places[gap > 3.5 * coarse.width].T)].any()
 
 
 def test_contracted_space_has_no_matter_where_the_world_has_no_point() -> None:

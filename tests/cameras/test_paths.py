@@ -5,14 +5,14 @@ import torch
 
 from rayloom.cameras.camera import Cameras
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
-from rayloom.cameras.paths import focus_point, interpolate, orbit, spiral, vertical_fov
+from rayloom.cameras.paths import focus_point, interpolate, orbit, spiral, still, vertical_fov
 from rayloom.geometry.transforms import look_at
 
 close = torch.testing.assert_close
 UP = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
 FOCUS = torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64)
 FILM = {"num_frames": 48, "width": 64, "height": 48, "fov_rad": 0.8}
-paths = pytest.mark.parametrize("path", [orbit, spiral, interpolate])
+paths = pytest.mark.parametrize("path", [orbit, spiral, interpolate, still])
 
 
 def capture(eyes: torch.Tensor, targets: torch.Tensor = FOCUS) -> Cameras:
@@ -125,6 +125,14 @@ def test_a_spiral_of_a_dome_stays_near_one_of_its_cameras():
     middle = centers(cameras).mean(0)
     assert (dome() - middle).norm(dim=-1).min() < 1.0
     assert (centers(cameras) - middle).norm(dim=-1).max() < 0.8
+
+
+def test_a_still_view_is_that_of_a_camera_in_the_middle_while_time_runs():
+    film = still(capture(wall()), FOCUS, **FILM)
+    assert in_focus(film).max() < 1e-6
+    close(centers(film), centers(film)[:1].expand(48, 3))
+    assert (wall() - centers(film)[0]).norm(dim=-1).min() < 1e-9
+    close(film.time, torch.linspace(0.2, 0.8, 48, dtype=torch.float64), rtol=0, atol=1e-6)
 
 
 def test_an_interpolation_passes_through_the_key_cameras():

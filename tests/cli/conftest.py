@@ -4,6 +4,9 @@ import json
 import math
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from PIL import Image
 
 HAZE = Path(__file__).parents[1] / "methods" / "haze_nerf.py"
+BALL = Path(__file__).with_name("known_ball.py")
 SIZE, ANGLE = 16, 0.7
 
 
@@ -53,6 +57,15 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
         content = {"camera_angle_x": ANGLE, "frames": frames}
         (root / f"transforms_{split}.json").write_text(json.dumps(content))
     return root
+
+
+@contextmanager
+def in_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in memory where there is one, since many files would wait for the disk."""
+    memory = Path("/dev/shm")
+    place = memory if memory.is_dir() else tmp_path_factory.mktemp("files")
+    with tempfile.TemporaryDirectory(dir=place) as path:
+        yield Path(path)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def test_eval_of_a_run_gives_the_scores_that_training_gave(
 ) -> None:
     result = json_of(["eval", str(trained.run), "--quiet"], capsys)
     assert isinstance(result, dict)
-    assert set(result) == {"protocol", "mean", "scales", "views", "poses"}
+    assert set(result) == {"protocol", "mean", "scales", "views", "labels", "poses"}
     assert set(result["views"][0]) == {"name"} | SCORES
     assert result["mean"]["psnr"] == pytest.approx(
         json.loads(trained.said.stdout)["eval"]["mean"]["psnr"], abs=1e-3

@@ -18,7 +18,7 @@ def test_inspect_prints_its_contract_without_torch(capture: Path, tmp_path: Path
     report = json.loads(said.stdout)
     assert set(report) == {
         *("format", "images", "used", "resolution", "camera_models"),
-        *("near", "far", "split", "masks", "warnings"),
+        *("moments", "near", "far", "split", "masks", "warnings"),
     }
     assert report["split"] == {"train": 8, "val": 0, "test": 2}
     with Image.open(plot) as picture:

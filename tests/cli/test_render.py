@@ -69,3 +69,31 @@ def test_a_page_is_filmed_without_its_photos(tmp_path: Path, capsys: pytest.Capt
         assert isinstance(result, dict)
         assert result["frames"] == 4
     assert "--path test: goes by the photos" in refusal(["render", file, "--path", "test"], capsys)
+
+
+def test_time_runs_along_a_still_view_and_can_be_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, trained = str(tmp_path / "data"), str(tmp_path / "run")
+    assert run(["world", "--out", data, "--motion", "spin", "--views", "3", "--size", "8"]) == 0
+    train = ["train", "d-nerf@tiny", "--no-canonical", "--data", data, "--out", trained, "--steps", "2"]
+    assert run([*train, "--no-eval", "--quiet"]) == 0
+
+    def film(name: str, *options: str) -> list[bytes]:
+        out = tmp_path / name
+        args = ["render", trained, "--path", "still", "--frames", "2", "--out", str(out), "--quiet"]
+        assert run([*args, *options]) == 0
+        return [file.read_bytes() for file in sorted((out / "rgb").glob("*.png"))]
+
+    first, last = film("running")
+    assert first != last
+    assert film("first", "--time", "0") == [first, first]
+    assert film("last", "--time", "1") == [last, last]
+    capsys.readouterr()
+    assert "--time: is 1.5; expected a number from 0 to 1" in refusal(
+        ["render", trained, "--time", "1.5"], capsys
+    )
+
+
+def test_a_capture_without_time_has_no_moments(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--time: the capture has no time" in refusal(["render", trained.run, "--time", "0.5"], capsys)

@@ -8,8 +8,8 @@ import shutil
 import signal
 import tempfile
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -20,19 +20,17 @@ from rayloom.training.checkpoints import Checkpoints
 from rayloom.training.locking import locked
 from rayloom.training.runs import read_records
 from tests.cli.answers import refusal
-from tests.cli.conftest import HAZE
+from tests.cli.conftest import HAZE, in_memory
+from tests.cli.fresh_processes import begun, exit_code, kill, wait_for
 
 STEPS = 30
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder in memory where there is one: hundreds of checkpoints would wait for the disk."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(
-        dir=memory if memory.is_dir() else tmp_path_factory.mktemp("runs")
-    ) as path:
-        yield Path(path)
+    """A folder for hundreds of checkpoints."""
+    with in_memory(tmp_path_factory) as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -52,28 +50,6 @@ def resume(out: Path, *more: str) -> int:
     return rayloom(["train", "--resume", str(out), "--no-eval", "--quiet", *more])
 
 
-def begun(args: list[str]) -> int:
-    """A child of this process that trains; forked, because nothing heavy need be imported again."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.setsid()
-            code = rayloom(args)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return child
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
-
-
 @pytest.fixture(scope="module")
 def whole(capture: Path, root: Path) -> bytes:
     """The weights of a training that nothing disturbed."""
@@ -90,10 +66,9 @@ def last_step(out: Path) -> int:
 def killed_at(capture: Path, out: Path, step: int, delay: float = 0.0) -> None:
     """Train, and send SIGKILL a little after a checkpoint of this step or of a later one is there."""
     child = begun(train_args(capture, out))
-    wait_for(lambda: last_step(out) >= step)
+    wait_for(lambda: last_step(out) >= step, child)
     time.sleep(delay)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    kill(child)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -101,13 +76,18 @@ def test_a_signal_keeps_everything_within_five_seconds(
     number: signal.Signals, capture: Path, out: Path, whole: bytes
 ) -> None:
     child = begun(train_args(capture, out))
-    wait_for(lambda: last_step(out) >= 5)
-    before = psutil.Process(child).cpu_times()
-    os.kill(child, number)
-    _, status, after = os.wait4(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 128 + number
+    wait_for(lambda: last_step(out) >= 5, child)
+    assert child.pid is not None
+    times, process = [], psutil.Process(child.pid)
+    times.append(process.cpu_times())
+    os.kill(child.pid, number)
+    while child.is_alive():
+        with suppress(psutil.Error):
+            times.append(process.cpu_times())
+        time.sleep(0.01)
+    assert exit_code(child) == 128 + number
     # On a machine that does nothing else; this one may.
-    assert after.ru_utime + after.ru_stime - before.user - before.system < 5
+    assert times[-1].user + times[-1].system - times[0].user - times[0].system < 5
     assert (out / "weights.safetensors").exists()
     assert resume(out) == 0
     assert (out / "weights.safetensors").read_bytes() == whole
@@ -149,9 +129,9 @@ def test_photos_that_vanish_do_no_harm_until_they_are_read_again(
     copy = out.parent / "capture"
     shutil.copytree(capture, copy)
     child = begun(train_args(copy, out))
-    wait_for(lambda: last_step(out) >= 1)
+    wait_for(lambda: last_step(out) >= 1, child)
     shutil.rmtree(copy)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert exit_code(child) == 0
     assert (out / "weights.safetensors").read_bytes() == whole
     assert str(copy) in refusal(["train", "--resume", out, "--quiet"], capsys)
     assert resume(out, "--data", str(capture)) == 0
@@ -178,10 +158,9 @@ def test_fifty_kills_lose_nothing(capture: Path, out: Path, whole: bytes) -> Non
         child = begun(going_on if before >= 0 else train_args(capture, out))
         # While it begins, or up to some steps later, which take about ten milliseconds each.
         until = min(before + chance.randint(0, 8), STEPS)
-        wait_for(lambda until=until: last_step(out) >= until)
+        wait_for(lambda until=until: last_step(out) >= until, child)
         time.sleep(chance.uniform(0, 0.02))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        kill(child)
         found = Checkpoints(out, 2).newest() if last_step(out) >= 0 else (-1, None)
         assert found is not None
         assert found[0] == last_step(out) >= before

@@ -38,6 +38,7 @@ def test_the_report_is_the_contract(scene):
         "used": 8,
         "resolution": [16, 12],
         "camera_models": ["PINHOLE", "SIMPLE_RADIAL"],
+        "moments": 1,
         "near": scene.info.near,
         "far": scene.info.far,
         "split": {"train": 7, "val": 0, "test": 2},
@@ -50,6 +51,13 @@ def test_the_lines_say_the_same(scene):
     text = "\n".join(describe_scene(scene))
     for part in ("test, unbounded", "9 (8 of 9 used), 16 x 12", "7 train, 2 test", "Something was odd."):
         assert part in text
+
+
+def test_moments_are_counted_where_the_photos_have_times(scene):
+    assert "moments" not in "\n".join(describe_scene(scene))
+    timed = replace(scene, times=np.array([0, 0, 0.5, 0.5, 1, 1, 1, 1, 1]))
+    assert inspect_scene(timed)["moments"] == 3
+    assert "time         3 moments" in describe_scene(timed)
 
 
 @pytest.mark.parametrize("name", ["scene.png", "scene.pdf"])

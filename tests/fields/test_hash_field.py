@@ -63,11 +63,11 @@ def test_fog_over_all_of_space_thins_with_distance_and_blocks_as_much_in_every_f
 def test_an_unknown_image_has_the_mean_of_all_codes():
     made = field(num_codes=3)
     assert made.codes is not None
-    torch.nn.init.normal_(made.codes)
+    torch.nn.init.normal_(made.codes.weight)
     directions = torch.nn.functional.normalize(torch.randn(2, 3), dim=-1)
     view = made.view(directions, torch.tensor([1, -1]))
-    torch.testing.assert_close(view[0, 16:], made.codes[1])
-    torch.testing.assert_close(view[1, 16:], made.codes.mean(0))
+    torch.testing.assert_close(view[0, 16:], made.codes.weight[1])
+    torch.testing.assert_close(view[1, 16:], made.codes.weight.mean(0))
 
 
 def test_gradients_reach_every_parameter():

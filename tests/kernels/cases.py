@@ -19,6 +19,7 @@ from torch import Tensor
 from rayloom.kernels.hash_grid import HashGridLayout
 from rayloom.kernels.marching import StepRule
 from rayloom.kernels.occupancy import occupancy_bits
+from rayloom.kernels.octree import octree_nodes
 from tests.kernels.voxel_scenes import BOX, ENDLESS, sparse_atlas
 
 SIZES = st.sampled_from([0, 1, 15, 16, 37, 300])
@@ -116,6 +117,38 @@ def trace_voxels_case(draw) -> Case:
         return function(*rays, atlas.to(rays[0].device), StepRule(0.03, growth), 1e-12, **kwargs)[:3]
 
     return Case([origins, directions, near, far], call)
+
+
+def voxel_gradients_case(draw) -> Case:
+    """The rays of `trace_voxels_case`, and corners of which some share a row."""
+    atlas = sparse_atlas(draw(st.sampled_from([BOX, ENDLESS])), 1.0)
+    count, rows = draw(SIZES), torch.randint(0, 50, atlas.voxels.shape[:-1])
+    directions = torch.nn.functional.normalize(torch.randn(count, 3), dim=-1)
+    near, far = torch.full((count,), 0.01), torch.full((count,), 0.29)
+
+    def call(function, *tensors, **kwargs) -> tuple[Tensor, ...]:
+        inputs = [tensor.detach() for tensor in tensors]
+        placed = (atlas.to(inputs[0].device), rows.to(inputs[0].device))
+        return (function(*inputs, *placed, 50, StepRule(0.03), 1e-12, **kwargs),)
+
+    return Case([0.125 * lattice(count, 3), directions, near, far, lattice(count, 11), lattice(count)], call)
+
+
+def leaf_segments_case(draw) -> Case:
+    """Sums over the leaves of each ray: which of them an edge belongs to is decided by rounding."""
+    cells = torch.cartesian_prod(*[torch.arange(4)] * 3)
+    kept = torch.rand(len(cells)) < draw(st.sampled_from([0.2, 1.0]))
+    tree = octree_nodes(torch.full((int(kept.sum()),), 2), cells[kept], 2, (-1.0, -1.0, -1.0), 2.0)
+    rays, values = draw(SIZES), cells[kept].sum(-1) / 8
+    origins, directions = lattice(rays, 3), torch.nn.functional.normalize(torch.randn(rays, 3), dim=-1)
+
+    def call(function, *tensors, **kwargs) -> tuple[Tensor, ...]:
+        rays = [tensor.detach() for tensor in tensors]
+        samples, leaf = function(*rays, tree.to(rays[0].device), **kwargs)
+        light = samples.widths * values.to(samples.widths)[leaf]
+        return (torch.zeros_like(rays[2]).index_add(0, samples.ray_index, light),)
+
+    return Case([origins, directions, torch.full((rays,), 0.01), torch.full((rays,), 2.0)], call)
 
 
 def total_variation_case(draw) -> Case:

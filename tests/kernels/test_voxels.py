@@ -1,6 +1,7 @@
 """Rays through voxels: closed forms, the fast twin, and contracted space."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,16 @@ from torch import Tensor
 
 from rayloom.baking.blocks import Blocks, atlas_of
 from rayloom.kernels import StepRule
-from rayloom.kernels.voxels import Sums, VoxelAtlas, VoxelSpace, contract, trace_voxels, uncontract
+from rayloom.kernels.dispatch import Implementation
+from rayloom.kernels.voxels import (
+    Sums,
+    VoxelAtlas,
+    VoxelSpace,
+    contract,
+    trace_voxels,
+    uncontract,
+    voxel_gradients,
+)
 from tests.kernels.voxel_scenes import BOX, ENDLESS, SCALE, rays_through, sparse_atlas
 
 STOP = 1e-3
@@ -114,3 +124,25 @@ def test_reach_is_where_the_light_ends() -> None:
     for implementation in ("torch", "numba"):
         reach = trace_voxels(*ray, atlas, StepRule(0.02), STOP, implementation=implementation).reach
         assert float(reach) == pytest.approx(1.01, abs=0.011)
+
+
+@pytest.mark.parametrize("implementation", ["torch", "numba"])
+def test_gradients_say_what_a_byte_more_would_do(implementation: Implementation) -> None:
+    atlas, step = sparse_atlas(BOX, 0.5), StepRule(0.0317)
+    rays = rays_through(300, 1.5)
+    generator = torch.Generator().manual_seed(1)
+    grads = torch.randn(300, 11, generator=generator), torch.randn(300, generator=generator)
+    # All corners of a block share a row, so that a byte more in all of them is one change.
+    rows = torch.arange(len(atlas.voxels))[:, None, None, None].expand(atlas.voxels.shape[:-1]).contiguous()
+    found = voxel_gradients(*rays, *grads, atlas, rows, len(rows), step, 1e-6, implementation=implementation)
+    block = int(found.abs().sum(-1).argmax())
+    for channel in (0, 1, 11):
+
+        def loss(change: float, channel: int = channel) -> float:
+            voxels = atlas.voxels.double()
+            voxels[block, ..., channel] += change
+            sums = exactly(rays, replace(atlas, voxels=voxels), step, 1e-6)
+            return float((sums.values * grads[0]).sum() + (sums.opacity * grads[1]).sum())
+
+        slope = (loss(0.01) - loss(-0.01)) / 0.02
+        assert float(found[block, channel]) == pytest.approx(slope, rel=1e-2, abs=1e-5)

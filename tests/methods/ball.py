@@ -15,6 +15,7 @@ OBJECT = SceneInfo(
     background=(1.0, 1.0, 1.0),
     has_alpha=True,
     num_images=4,
+    num_labels=2,
 )
 # The average camera sits at (0, 0, 2) and looks down: OpenGL axes are the world's.
 FORWARD = replace(
@@ -55,7 +56,7 @@ def random_rays(scene: SceneInfo, num_rays: int, generator: torch.Generator) -> 
 
 
 class BallBatches:
-    """Random rays and what they see: a ball of radius 0.4, coloured by its normal."""
+    """Random rays and what they see: a ball of radius 0.4, coloured by its normal; its class is 1."""
 
     def __init__(self, scene: SceneInfo, seed: int = 0) -> None:
         self.scene = scene
@@ -69,4 +70,5 @@ class BallBatches:
         hit = closest < 0.16
         t = along - (0.16 - closest).clamp(min=0).sqrt()
         rgb = 0.5 + 0.5 * rays.at(t[:, None])[:, 0] / 0.4
-        return Batch(rays=rays, rgb=torch.where(hit[:, None], rgb, 1.0), alpha=hit.float())
+        rgb = torch.where(hit[:, None], rgb, 1.0)
+        return Batch(rays=rays, rgb=rgb, alpha=hit.float(), labels=hit.long())

@@ -130,7 +130,7 @@ def test_the_result_is_json_and_the_folder_holds_it_with_one_picture_per_view(tm
     result = evaluate(gradient(scene, error=0.1), scene, out=tmp_path / "eval")
     written = json.loads((tmp_path / "eval" / "eval.json").read_text())
     assert written == json.loads(json.dumps(result, allow_nan=False))
-    assert list(written) == ["protocol", "mean", "scales", "views", "poses"]
+    assert list(written) == ["protocol", "mean", "scales", "views", "labels", "poses"]
     assert written["poses"] is None
     assert (written["protocol"]["aligned"], written["protocol"]["pose_refinement_steps"]) == (False, 0)
     assert written["scales"] == {"1": written["mean"]}
@@ -276,3 +276,20 @@ def test_lpips_is_measured_on_pictures_large_enough_for_its_backbone(
     assert result["mean"]["lpips_alex"] is None
     assert result["mean"]["lpips_vgg"] == pytest.approx(0.1, abs=1 / 255)
     assert result["protocol"]["lpips_vgg"] == "stand-in"
+
+
+def test_classes_are_scored_where_method_and_capture_know_them():
+    scene = make_scene(("train", "test"))
+    true = np.tile(np.arange(WIDTH) % 3, (HEIGHT, 1)).astype(np.int16)
+    labelled = replace(scene, labels=(None, true), info=replace(scene.info, num_labels=3))
+
+    class Classes(Gradient):
+        """Tells class 1 everywhere."""
+
+        def render(self, rays: Rays) -> Rendering:
+            return replace(super().render(rays), extras={"logits": torch.eye(3)[1].expand(*rays.shape, 3)})
+
+    found = evaluate(Classes(Gradient.presets["tiny"], labelled.info), labelled, quick=True)["labels"]
+    assert found == {"accuracy": pytest.approx(1 / 3), "miou": pytest.approx(1 / 9)}
+    assert evaluate(gradient(labelled), labelled, quick=True)["labels"] is None
+    assert evaluate(Classes(Gradient.presets["tiny"], scene.info), scene, quick=True)["labels"] is None

@@ -20,7 +20,8 @@ from rayloom.training.fit import build, fit
 from rayloom.types import Progress
 from tests.training.painted_scenes import make_scene
 
-SCENE = make_scene(("train", "train", "train", "test"))
+PHOTOS = make_scene(("train", "train", "train", "test"))
+SCENE = replace(PHOTOS, info=replace(PHOTOS.info, num_labels=2))
 Weights = Mapping[str, Tensor]
 FAMILIES = {
     "a torch method": ("nerf", {"rays_per_step": 32}),

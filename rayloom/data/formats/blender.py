@@ -15,7 +15,7 @@ from rayloom.data.capture import Capture, Frame, Split
 from rayloom.data.formats.axes import four_rows, opencv_from_opengl
 from rayloom.data.formats.capture_files import counted
 from rayloom.data.formats.json_files import read_json
-from rayloom.data.formats.saving import file_name, one_pinhole, save_picture, write_json
+from rayloom.data.formats.saving import file_name, one_pinhole, save_picture, saved_labels, write_json
 from rayloom.data.formats.transforms import read_frames
 from rayloom.data.formats.transforms_fields import FileFields
 from rayloom.data.scene import DataConfig
@@ -28,11 +28,13 @@ def load(path: Path, config: DataConfig) -> Capture:
     root = path.parent if path.is_file() else path
     frames: list[Frame] = []
     warnings: list[str] = []
+    label_names: tuple[str, ...] = ()
     for split in SPLITS:
         file = root / f"transforms_{split}.json"
         if file.is_file():
             fields = read_json(file, FileFields)
             found, missing = read_frames(file, fields, config)
+            label_names = label_names or tuple(fields.label_names or ())
             frames += [replace(frame, split=split) for frame in found]
             warnings += counted(f"{file.name}: images without a file", missing, len(fields.frames))
     return Capture(
@@ -42,6 +44,7 @@ def load(path: Path, config: DataConfig) -> Capture:
         up=np.array([0.0, 0.0, 1.0]),
         kind_hint="object",
         background=(1.0, 1.0, 1.0),
+        label_names=label_names,
         warnings=tuple(warnings),
     )
 
@@ -66,7 +69,9 @@ def write(capture: Capture, out: Path) -> None:
                     "file_path": f"./{PurePosixPath(file).with_suffix('')}",
                     "time": frame.time,
                     "transform_matrix": pose.tolist(),
+                    **saved_labels(frame, file, out),
                 }
             )
         angle = 2 * math.atan(0.5 * camera.width / camera.fx)
-        write_json(out / f"transforms_{split}.json", {"camera_angle_x": angle, "frames": entries})
+        names = {"label_names": list(capture.label_names)} if capture.label_names else {}
+        write_json(out / f"transforms_{split}.json", {"camera_angle_x": angle, **names, "frames": entries})

@@ -15,7 +15,7 @@ from rayloom.data.formats.capture_files import SUFFIXES
 from rayloom.errors import InputError
 
 
-def save_picture(image: Path | NDArray[np.uint8], target: Path) -> None:
+def save_picture(image: Path | NDArray[np.integer], target: Path) -> None:
     """Write pixels, or copy a file; a file with another ending than the target is written anew."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
@@ -27,6 +27,16 @@ def save_picture(image: Path | NDArray[np.uint8], target: Path) -> None:
     else:
         with Image.open(image) as picture:
             picture.save(target)
+
+
+def saved_labels(frame: Frame, name: str, out: Path) -> dict[str, object]:
+    """The field of transforms.json that names the labels of a frame, whose picture is written on the way."""
+    if frame.labels is None:
+        return {}
+    suffix = frame.labels.suffix if isinstance(frame.labels, Path) else ".png"
+    path = f"labels/{PurePosixPath(name).with_suffix(suffix)}"
+    save_picture(frame.labels, out / path)
+    return {"label_path": path}
 
 
 def file_name(frame: Frame, folder: str) -> str:

@@ -57,6 +57,7 @@ class FrameFields(CameraFields, kw_only=True):
     mask_path: str | None = None
     depth_file_path: str | None = None
     depth_path: str | None = None
+    label_path: str | None = None
     time: float | None = None
 
 
@@ -68,6 +69,7 @@ class FileFields(CameraFields, kw_only=True):
     val_filenames: list[str] | None = None
     test_filenames: list[str] | None = None
     integer_depth_scale: float | None = None
+    label_names: list[str] | None = None
     ply_file_path: str | None = None
     up: list[float] | None = None
     aabb_scale: float | None = None

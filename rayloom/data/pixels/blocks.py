@@ -5,6 +5,8 @@ Rows at the bottom and columns on the right that fill no whole block are left ou
 covers as many pixels of the picture as any other, and the camera's numbers are divided exactly.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,11 +42,11 @@ def any_of_blocks(mask: NDArray[np.bool_], block: int) -> NDArray[np.bool_]:
     return np.asarray(whole.reshape(height, block, width, block).any(axis=(1, 3)))
 
 
-def block_middles(depth: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    """The value of a depth picture (h, w) at the middle of each block, 0 where it is unknown there.
+def block_middles(values: NDArray[Any], block: int) -> NDArray[Any]:
+    """The value of a depth picture or of labels (h, w) at the middle of each block.
 
-    Depth is picked, never averaged: the mean over an edge is a depth at which there is nothing. The middle
+    Such are picked, never averaged: the mean over an edge is a depth at which there is nothing. The middle
     is a corner of four pixels, of which the lower right one is taken.
     """
-    height, width = depth.shape[0] // block, depth.shape[1] // block
-    return depth[block // 2 :: block, block // 2 :: block][:height, :width]
+    height, width = values.shape[0] // block, values.shape[1] // block
+    return values[block // 2 :: block, block // 2 :: block][:height, :width]

@@ -4,6 +4,7 @@ import hashlib
 import math
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +28,7 @@ class PixelCache:
         self.shape = shape
         self.family = family
         self.name = f"{self.family}-{_fingerprint(sources, shape)}.npy"
-        self.folders = (root / FOLDER, _user_cache() / _digest(str(root.resolve())))
+        self.folders = _folders(root)
 
     def load(self, *, mapped: bool) -> NDArray[np.uint8] | None:
         """The cached pixels, in memory or mapped from the file; None where there are none, or broken ones."""
@@ -60,6 +61,21 @@ class PixelCache:
             with suppress(OSError):
                 old.unlink()
         draft.replace(draft.parent / self.name)
+
+
+def scratch(root: Path, shape: tuple[int, int]) -> np.memmap | None:
+    """Rows on the disk that no other process sees and that are gone with this one; None without a place."""
+    for folder in _folders(root):
+        with suppress(OSError):
+            if _writable(folder, room=2 * math.prod(shape)):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder) as file:
+                    return np.memmap(file, np.uint8, "w+", shape=shape)
+    return None
+
+
+def _folders(root: Path) -> tuple[Path, Path]:
+    return root / FOLDER, _user_cache() / _digest(str(root.resolve()))
 
 
 def _writable(folder: Path, room: int) -> bool:

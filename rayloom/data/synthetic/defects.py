@@ -41,6 +41,10 @@ class Defects:
     """Sd of noise of each value, sRGB in [0, 1]."""
     wrong_labels: float = 0.0
     """Share of the pixels whose semantic label is replaced by another one."""
+    label_block: int = 1
+    """Labels are known in blocks of so many pixels along a side, each with that of its middle."""
+    labelled_share: float = 1.0
+    """Share of the pixels whose label is known at all."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +118,17 @@ def occluded(flaw: Flaw, width: int, height: int) -> Bool[Tensor, "h w"]:
 
 
 def mistaken_labels(label: Int[Tensor, "h w"], num_labels: int, flaw: Flaw) -> Int[Tensor, "h w"]:
-    """Labels of which a share is replaced by any other class, evenly drawn."""
+    """Labels of which a share is replaced by any other class, evenly drawn, and -1 where they are unknown."""
+    block = flaw.defects.label_block
+    rows, columns = (
+        (torch.arange(side) // block * block + block // 2).clamp(max=side - 1) for side in label.shape
+    )
+    label = label[rows[:, None], columns]
     rng = np.random.default_rng(flaw.seed)
     wrong = torch.from_numpy(rng.uniform(size=label.shape) < flaw.defects.wrong_labels).to(label.device)
     step = torch.from_numpy(rng.integers(1, max(num_labels, 2), size=label.shape)).to(label)
-    return torch.where(wrong, (label + step) % num_labels, label)
+    known = torch.from_numpy(rng.uniform(size=label.shape) < flaw.defects.labelled_share).to(label.device)
+    return torch.where(known, torch.where(wrong, (label + step) % num_labels, label), -1)
 
 
 def _blurred(rgba: Float[Tensor, "h w 4"], sd: float) -> Float[Tensor, "h w 4"]:

@@ -41,6 +41,11 @@ def inner(function: F) -> F:
     return _compiled(function, {"_nrt": False})
 
 
+def inlined(function: F) -> F:
+    """The same for a function that becomes part of its callers: to pass many arrays takes time."""
+    return _compiled(function, {"_nrt": False, "forceinline": True})
+
+
 def intrinsic(emitter: Callable[..., Any]) -> Any:  # noqa: ANN401  It is called by kernels only.
     """A function for use in kernels whose LLVM instructions the emitter writes."""
     return numba.extending.intrinsic(inspect.unwrap(emitter))

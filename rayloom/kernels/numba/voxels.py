@@ -1,49 +1,43 @@
-"""Rays through a baked scene on the CPU: the faster twin of `rayloom.kernels.voxels`.
-
-Empty space is left in jumps over whole blocks. Wherever one coordinate stays the largest, lines are
-straight in contracted space too, so that the wall of a block is met where a linear equation says.
-"""
+"""Rays through a baked scene on the CPU: the faster twin of `rayloom.kernels.voxels`."""
 
 # Numba infers the types in kernels.
 # ruff: noqa: ANN001, ANN202
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from rayloom.kernels.marching import StepRule
 from rayloom.kernels.numba.elementary import absorb, exp
-from rayloom.kernels.numba.jit import f32, inner, kernel
-from rayloom.kernels.numba.stepping import SLACK, rule_of, t_from_u, u_from_t
+from rayloom.kernels.numba.jit import f32, inlined, kernel
+from rayloom.kernels.numba.stepping import SLACK, rule_of, t_from_u
 from rayloom.kernels.numba.threads import run
-from rayloom.kernels.numba.vector import fetch_add
-from rayloom.kernels.voxels import BLOCK, CHANNELS, MAX_LEVEL, Sums, VoxelAtlas
+from rayloom.kernels.numba.vector import fetch_add, scatter_row
+from rayloom.kernels.numba.voxel_bytes import LANES, add_scaled, corner_offsets, mix_bytes
+from rayloom.kernels.numba.voxel_steps import (
+    BUNDLE,
+    END,
+    FRONT,
+    START,
+    approach,
+    arrays_of,
+    first_corner,
+    first_step,
+    in_bounds,
+    line_of,
+    next_look,
+)
+from rayloom.kernels.voxels import CHANNELS, MAX_LEVEL, Sums, VoxelAtlas
 
 CHUNK = 64
 """Rays per block of work."""
 
-VOXELS = (BLOCK + 1) ** 3
-NEVER = f32(3e38)
-OPACITY, DEPTH, REACH = CHANNELS - 1, CHANNELS, CHANNELS + 1
-"""Columns of what is gathered, after those of colour and features."""
-
-
-class Atlas(NamedTuple):
-    """A `VoxelAtlas` in arrays."""
-
-    slots: np.ndarray
-    voxels: np.ndarray
-    filled: np.ndarray
-    low: np.ndarray
-    width: np.float32
-    inverse_width: np.float32
-    contracted: bool
-    log_thinnest: np.float32
-    log_per_level: np.float32
-    cut: np.float32
+OPACITY, DEPTH, REACH = CHANNELS, CHANNELS + 1, CHANNELS + 2
+"""Columns of what is gathered, after that of density, which means nothing, and those of the values."""
+ROW = (f32(0),) * CHANNELS
+"""Says how long the rows of a gradient are."""
+OFFSETS = tuple(corner_offsets())
 
 
 def trace_voxels(
@@ -57,209 +51,138 @@ def trace_voxels(
 ) -> Sums:
     """What rays gather between near and far."""
     rays = [tensor.detach().contiguous().numpy() for tensor in (origins, directions, near, far)]
-    out = np.zeros((len(near), CHANNELS + 2), np.float32)
+    out = np.zeros((len(near), LANES), np.float32)
     blocks = -(-len(near) // CHUNK)
-    run(_trace, blocks, *rays, _arrays(atlas), rule_of(step), f32(stop), out)
+    run(_trace, blocks, *rays, arrays_of(atlas), rule_of(step), f32(stop), out)
     sums = torch.from_numpy(out)
-    return Sums(sums[:, :OPACITY], *sums[:, OPACITY:].unbind(-1))
-
-
-def _arrays(atlas: VoxelAtlas) -> Atlas:
-    space, scale = atlas.space, atlas.scale
-    return Atlas(
-        slots=atlas.slots.int().contiguous().numpy(),
-        voxels=atlas.voxels.contiguous().numpy().reshape(len(atlas.voxels), VOXELS * CHANNELS),
-        filled=atlas.filled.contiguous().numpy().view(np.uint8).reshape(len(atlas.voxels), BLOCK**3),
-        low=np.array(space.low, np.float32),
-        width=f32(space.width),
-        inverse_width=f32(1 / space.width),
-        contracted=space.contracted,
-        log_thinnest=f32(scale.log_thinnest),
-        log_per_level=f32(scale.log_per_level),
-        cut=f32(scale.cut_level),
-    )
+    return Sums(sums[:, 1:CHANNELS], *sums[:, OPACITY : REACH + 1].unbind(-1))
 
 
 @kernel
 def _trace(thread, counter, origins, directions, near, far, atlas, rule, stop, out):
     """Write the sums, opacity, distance and reach of all rays to the columns of `out`."""
+    mixed, front, scale = np.empty(LANES, np.float32), np.empty(FRONT, np.float32), f32(1 / MAX_LEVEL)
     while True:
         begin = fetch_add(counter, 1) * CHUNK
         if begin >= near.shape[0]:
             break
-        for ray in range(begin, min(begin + CHUNK, near.shape[0])):
-            origin = (origins[ray, 0], origins[ray, 1], origins[ray, 2])
-            direction = (directions[ray, 0], directions[ray, 1], directions[ray, 2])
-            _trace_ray(origin, direction, near[ray], far[ray], atlas, rule, stop, out[ray])
+        for first in range(begin, min(begin + CHUNK, near.shape[0]), BUNDLE):
+            last = min(first + BUNDLE, near.shape[0])
+            approach(origins, directions, first, last, near, far, atlas, front)
+            for i in range(last - first):
+                out[first + i, REACH] = np.inf
+                enter = max(front[START * BUNDLE + i], front[i] - rule.smallest * SLACK)
+                if front[i] < front[END * BUNDLE + i]:
+                    line = line_of(origins, directions, first + i, atlas)
+                    _trace_ray(
+                        line, enter, front[END * BUNDLE + i], atlas, rule, stop, mixed, scale, out[first + i]
+                    )
 
 
-@inner
-def _trace_ray(origin, direction, near, far, atlas, rule, stop, sums):
+@inlined
+def _trace_ray(line, near, far, atlas, rule, stop, mixed, scale, sums):
     """Gather along one ray."""
-    sums[REACH] = np.inf
-    near, far = _in_bounds(origin, direction, near, far, atlas)
-    if not near < far:
-        return
-    left, u, t = f32(1), f32(_next_step(near, rule)), near
+    opacity, distance = f32(0), f32(0)
+    left, u = f32(1), first_step(near, rule)
+    start = t_from_u(u, rule)
     while left > stop:
-        start, end = t_from_u(u, rule), t_from_u(u + f32(1), rule)
-        t = f32(0.5) * (start + end)
-        if t >= far:
+        u, end, t, length, slot, place = next_look(line, u, start, far, atlas, rule)
+        if slot < 0:
             break
-        norm, largest, place = _place(origin, direction, t, atlas)
-        block, inside = _block(place, atlas)
-        slot = atlas.slots[block]
-        if slot >= 0:
-            if t >= near:
-                left = _gather(slot, inside, t, (end - start) / norm, left, atlas, sums)
-            u += f32(1)
-        else:
-            leave = _leave(origin, direction, largest, place, block, -slot - 1, atlas)
-            if leave >= far:
-                break
-            u = max(f32(_next_step(leave, rule)), u + f32(1))
-    if left <= stop:
-        sums[REACH] = t
-    sums[DEPTH] = sums[DEPTH] / sums[OPACITY] if sums[OPACITY] > f32(0) else f32(0)
+        u, start = u + f32(1), end
+        depth = _look(slot, place, length, atlas, mixed)
+        if depth > f32(0):
+            lost, passed = absorb(depth)
+            share = left * lost
+            add_scaled(mixed, share * scale, sums)
+            opacity += share
+            distance += share * t
+            left *= passed
+            if left <= stop:
+                sums[REACH] = t
+    sums[OPACITY] = opacity
+    sums[DEPTH] = distance / opacity if opacity > f32(0) else f32(0)
 
 
-@inner
-def _next_step(t, rule):
-    """The first step whose midpoint is not clearly before t."""
-    return np.int64(np.ceil(u_from_t(t, rule) - f32(0.5) - SLACK))
-
-
-@inner
-def _in_bounds(origin, direction, near, far, atlas):
-    """The part of a ray that is within the blocks; contracted space holds all of it."""
-    if atlas.contracted:
-        return near, far
-    for axis in range(3):
-        low = atlas.low[axis]
-        high = low + atlas.width * f32(BLOCK * atlas.slots.shape[axis])
-        if direction[axis] != f32(0):
-            inverse = f32(1) / direction[axis]
-            first, second = (low - origin[axis]) * inverse, (high - origin[axis]) * inverse
-            near, far = max(near, min(first, second)), min(far, max(first, second))
-        elif origin[axis] < low or origin[axis] >= high:
-            return f32(0), f32(0)
-    return near, far
-
-
-@inner
-def _place(origin, direction, t, atlas):
-    """The norm of a point of the ray, its largest axis, and where it is in the space of the atlas."""
-    x, y, z = origin[0] + t * direction[0], origin[1] + t * direction[1], origin[2] + t * direction[2]
-    if not atlas.contracted:
-        return f32(1), -1, (x, y, z)
-    ax, ay, az = abs(x), abs(y), abs(z)
-    norm = max(ax, ay, az)
-    if norm <= f32(1):
-        return f32(1), -1, (x, y, z)
-    scale = f32(1) / norm
-    outer = f32(2) - scale
-    if ax == norm:
-        return norm, 0, (outer if x > f32(0) else -outer, y * scale, z * scale)
-    if ay == norm:
-        return norm, 1, (x * scale, outer if y > f32(0) else -outer, z * scale)
-    return norm, 2, (x * scale, y * scale, outer if z > f32(0) else -outer)
-
-
-@inner
-def _block(place, atlas):
-    """The block of a place, and where the place is in it, in voxels."""
-    x, bx = _along(place[0], atlas, 0)
-    y, by = _along(place[1], atlas, 1)
-    z, bz = _along(place[2], atlas, 2)
-    return (bx, by, bz), (x, y, z)
-
-
-@inner
-def _along(place, atlas, axis):
-    """The same on one axis."""
-    voxels = (place - atlas.low[axis]) * atlas.inverse_width
-    block = min(max(np.int64(voxels * f32(1 / BLOCK)), 0), atlas.slots.shape[axis] - 1)
-    return voxels - f32(BLOCK * block), block
-
-
-@inner
-def _leave(origin, direction, largest, place, block, reach, atlas):
-    """Where the ray leaves the empty blocks around one, up to `reach` away, or the part where it is straight.
-
-    A wall at c across an axis is met where x = c inside, where x = c |x_k| beside the largest axis k, and
-    where |x_k| = 1 / (2 - |c|) across it.
-    """
-    leave = NEVER
-    edge = atlas.width * f32(BLOCK)
-    for axis in range(3):
-        low = atlas.low[axis] + edge * f32(block[axis] - reach)
-        high = atlas.low[axis] + edge * f32(block[axis] + reach + 1)
-        o, d = origin[axis], direction[axis]
-        if not atlas.contracted:
-            leave = min(leave, _meet(o - low, d, False), _meet(o - high, d, True))
-        elif largest < 0:
-            leave = min(leave, _meet(o - max(low, f32(-1)), d, False), _meet(o - min(high, f32(1)), d, True))
-        elif axis == largest:
-            sign = f32(1) if place[axis] > f32(0) else f32(-1)
-            inward = low if sign > f32(0) else -high
-            outward = high if sign > f32(0) else -low
-            o, d = sign * o, sign * d
-            leave = min(leave, _meet(o - f32(1) / (f32(2) - max(inward, f32(1))), d, False))
-            if outward < f32(2):
-                leave = min(leave, _meet(o - f32(1) / (f32(2) - outward), d, True))
-        else:
-            sign = f32(1) if place[largest] > f32(0) else f32(-1)
-            ok, dk = sign * origin[largest], sign * direction[largest]
-            low, high = max(low, f32(-1)), min(high, f32(1))
-            leave = min(leave, _meet(o - low * ok, d - low * dk, False))
-            leave = min(leave, _meet(o - high * ok, d - high * dk, True))
-    return leave
-
-
-@inner
-def _meet(value, slope, rising):
-    """Where value + t slope crosses 0, upward or downward; NEVER where it moves the other way."""
-    if (slope > f32(0)) if rising else (slope < f32(0)):
-        return -value / slope
-    return NEVER
-
-
-@inner
-def _gather(slot, place, t, step, left, atlas, sums):
-    """Add one step in a block to the sums, and give the light that is left.
-
-    `step` is its length over the norm of the place, by which voxels grow with distance.
-    """
-    voxels, last = atlas.voxels, BLOCK - 1
-    ix, iy, iz = min(np.int64(place[0]), last), min(np.int64(place[1]), last), min(np.int64(place[2]), last)
-    ix, iy, iz = max(ix, 0), max(iy, 0), max(iz, 0)
-    if atlas.filled[slot, (ix * BLOCK + iy) * BLOCK + iz] == 0:
-        return left
-    fx, fy, fz = place[0] - f32(ix), place[1] - f32(iy), place[2] - f32(iz)
-    row, layer = (BLOCK + 1) * CHANNELS, (BLOCK + 1) * (BLOCK + 1) * CHANNELS
-    at = ix * layer + iy * row + iz * CHANNELS
-    w000, w001 = (f32(1) - fx) * (f32(1) - fy), (f32(1) - fx) * fy
-    w010, w011 = fx * (f32(1) - fy), fx * fy
-    ez = f32(1) - fz
-    corners = (
-        (at, w000 * ez), (at + CHANNELS, w000 * fz), (at + row, w001 * ez), (at + row + CHANNELS, w001 * fz),
-        (at + layer, w010 * ez), (at + layer + CHANNELS, w010 * fz),
-        (at + layer + row, w011 * ez), (at + layer + row + CHANNELS, w011 * fz),
-    )  # fmt: skip
-    level = f32(0)
-    for corner, weight in corners:
-        level += weight * f32(voxels[slot, corner])
+@inlined
+def _look(slot, place, length, atlas, mixed):
+    """The optical depth of a step, 0 where nothing is, and in `mixed` the bytes that are there."""
+    at, (x, y, z) = first_corner(slot, place)
+    level = mix_bytes(atlas.voxels, at, x, y, z, mixed)
     if level < atlas.cut:
-        return left
-    depth = exp(atlas.log_thinnest + atlas.log_per_level * level) * step * atlas.inverse_width
-    lost, passed = absorb(depth)
-    share = left * lost
-    scale = share * f32(1 / MAX_LEVEL)
-    for channel in range(CHANNELS - 1):
-        value = f32(0)
-        for corner, weight in corners:
-            value += weight * f32(voxels[slot, corner + channel + 1])
-        sums[channel] += scale * value
-    sums[OPACITY] += share
-    sums[DEPTH] += share * t
-    return left * passed
+        return f32(0)
+    return exp(atlas.log_thinnest + atlas.log_per_level * level) * length
+
+
+def voxel_gradients(
+    origins: Float[Tensor, "rays 3"],
+    directions: Float[Tensor, "rays 3"],
+    near: Float[Tensor, " rays"],
+    far: Float[Tensor, " rays"],
+    grad_values: Float[Tensor, "rays 11"],
+    grad_opacity: Float[Tensor, " rays"],
+    atlas: VoxelAtlas,
+    rows: Int[Tensor, "blocks 9 9 9"],
+    num_rows: int,
+    step: StepRule,
+    stop: float,
+) -> Float[Tensor, "num_rows 12"]:
+    """Gradients with respect to corners, on one thread: where several add to a row, sums would get lost."""
+    rays = [tensor.detach().contiguous().numpy() for tensor in (origins, directions, near, far)]
+    sums = trace_voxels(origins, directions, near, far, atlas, step, stop)
+    inner_products = (grad_values * sums.values).sum(-1) + grad_opacity * sums.opacity
+    grads = torch.cat([grad_opacity[:, None], grad_values / MAX_LEVEL], dim=-1).contiguous().numpy()
+    out = np.zeros(num_rows * CHANNELS, np.float32)
+    flat_rows = rows.int().contiguous().numpy().reshape(-1)
+    _trace_back(
+        *rays, arrays_of(atlas), flat_rows, rule_of(step), f32(stop), grads, inner_products.numpy(), out
+    )
+    return torch.from_numpy(out).view(num_rows, CHANNELS)
+
+
+@kernel
+def _trace_back(origins, directions, near, far, atlas, rows, rule, stop, grads, products, out):
+    """Add the gradients of all rays to those of the corners; `products` are sums times their gradients."""
+    buffers = (np.empty(LANES, np.float32), np.zeros(8 * 16, np.int32), np.zeros(8 * 16, np.float32))
+    for ray in range(near.shape[0]):
+        _trace_ray_back(line_of(origins, directions, ray, atlas), near[ray], far[ray],
+                        atlas, rows, rule, stop, buffers, grads[ray], products[ray], out)  # fmt: skip
+
+
+@inlined
+def _trace_ray_back(line, near, far, atlas, rows, rule, stop, buffers, grad, behind, out):
+    """A step's own light grows with its depth, and that of all steps behind it shrinks."""
+    mixed = buffers[0]
+    near, far = in_bounds(line, near, far, atlas)
+    if near < far:
+        left, u = f32(1), first_step(near, rule)
+        start = t_from_u(u, rule)
+        while left > stop:
+            u, end, _, length, slot, place = next_look(line, u, start, far, atlas, rule)
+            if slot < 0:
+                break
+            u, start = u + f32(1), end
+            depth = _look(slot, place, length, atlas, mixed)
+            if depth > f32(0):
+                lost, passed = absorb(depth)
+                share = left * lost
+                product = grad[0]
+                for channel in range(1, CHANNELS):
+                    product += grad[channel] * mixed[channel]
+                    mixed[channel] = share * grad[channel]
+                left *= passed
+                behind -= share * product
+                mixed[0] = (left * product - behind) * depth * atlas.log_per_level
+                _scatter(slot, place, rows, buffers, out)
+
+
+@inlined
+def _scatter(slot, place, rows, buffers, out):
+    """Add the gradient in the first buffer to the corners of the cell of a place."""
+    mixed, chosen, weights = buffers
+    at, (x, y, z) = first_corner(slot, place)
+    for corner, offset in enumerate(OFFSETS):
+        chosen[16 * corner] = rows[at // CHANNELS + offset]
+        weight = (x if corner & 4 else f32(1) - x) * (y if corner & 2 else f32(1) - y)
+        weights[16 * corner] = weight * (z if corner & 1 else f32(1) - z)
+    scatter_row(out, chosen, weights, 0, mixed, 0, ROW)

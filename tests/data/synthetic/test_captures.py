@@ -206,10 +206,43 @@ def test_the_asked_share_of_labels_is_wrong():
     assert int(room.observed_labels(0).max()) < len(room.worlds[0].labels)
 
 
+def test_few_labels_are_known_and_blocks_share_that_of_their_middle():
+    room = make_capture(
+        room_world(), Inside(), num_views=1, size=64, holdout=0, labels=True,
+        defects=Defects(labelled_share=0.05, label_block=8),
+    )  # fmt: skip
+    seen, true = room.observed_labels(0), room.truth(0).label
+    known = seen >= 0
+    assert float(known.float().mean()) == pytest.approx(0.05, abs=0.01)
+    middles = true[4::8, 4::8].repeat_interleave(8, 0).repeat_interleave(8, 1)
+    assert torch.equal(seen[known], middles[known])
+    handed_out = room.capture.frames[0].labels
+    assert isinstance(handed_out, np.ndarray)
+    assert np.array_equal(handed_out[known.numpy()], seen[known].numpy())
+    assert (handed_out[~known.numpy()] == 255).all()
+    assert room.capture.label_names == room.worlds[0].labels
+
+
+def test_photos_have_labels_only_if_they_are_asked_for():
+    assert _capture().capture.frames[0].labels is None
+    assert _capture().capture.label_names == ()
+
+
 def test_sway_moves_things_in_the_photos_but_not_in_the_truth():
     swaying = _capture(Defects(sway_sd=0.05))
     assert not np.array_equal(_photo(swaying, 1), _photo(_capture(), 1))
     assert torch.equal(swaying.truth(1).rgb, _capture().truth(1).rgb)
+
+
+def test_sparse_points_lie_on_what_does_not_move():
+    world = moving_world(0, "slide")
+    points = make_capture(world, Orbit(), num_views=4, size=16, samples=1, holdout=0).capture.points
+    assert points is not None
+    assert len(points) == 80
+    ball = next(item for item in world.objects if item.moves)
+    for view, own in enumerate(points.reshape(4, 20, 3)):
+        from_center = np.linalg.norm(own - ball.pose(view / 3)[1].numpy(), axis=-1)
+        assert np.abs(from_center - 0.16).min() > 1e-3
 
 
 def test_time_runs_from_zero_to_one_in_moving_worlds_only():

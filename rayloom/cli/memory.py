@@ -1,0 +1,97 @@
+"""Keeping a command within `--memory`: what is told, what is made smaller, and what is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rayloom.cli.output import note
+from rayloom.data.scene import Scene
+from rayloom.errors import InputError
+from rayloom.files import whole_file
+from rayloom.training.budget import MB_PER_GB, Levers, check_estimate, spills
+from rayloom.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from rayloom.cli.train import Shown
+    from rayloom.method import Method
+    from rayloom.training.rehearsal import PictureNeeds
+
+FILE = "memory.json"
+"""In a run folder: the budget, and what was estimated."""
+
+
+def scene_within(
+    run: Path,
+    method: "Method[Any]",
+    scene: Scene,
+    config: TrainConfig,
+    shown: "Shown",
+    *,
+    scale: float,
+) -> Scene:
+    """The scene for a training within `config.memory`: its photos on the disk if need be.
+
+    Tells the estimate, keeps it in the run folder, and has the method render fewer rays at once if need be.
+    Raises InputError where training does not fit even so.
+    """
+    if config.memory is None:
+        return scene
+    from rayloom.data.spilling import spilled
+    from rayloom.training.distributed import leads
+    from rayloom.training.rehearsal import MB, estimate_training, largest_picture
+
+    method.prepare()
+    estimate, pictures = estimate_training(method, scene, config, scored=not shown.no_eval)
+    if not shown.no_eval:
+        room = config.memory * MB_PER_GB - estimate.stays
+        fewer_rays_at_once(method, pictures, largest_picture(scene), room)
+        needed = pictures.total(largest_picture(scene), method.config.rays_per_chunk) / MB
+        estimate = replace(estimate, picture=needed)
+    if spills(estimate, config.memory):
+        scene, estimate = spilled(scene), replace(estimate, photos=0.0)
+    note(f"memory: {estimate}; {config.memory:g} GB may be taken", quiet=shown.quiet)
+    check_estimate(estimate, config.memory, _levers(method, scale))
+    if leads():
+        told = {"budget_gb": config.memory, "estimate_mb": estimate.as_json()}
+        with whole_file(run / FILE) as part:
+            part.write_text(json.dumps(told) + "\n")
+    return scene
+
+
+def pictures_within(method: "Method[Any]", scene: Scene, memory: float | None, *, scored: bool) -> None:
+    """Have a trained method render no more rays at once than `memory` has room for, in GB.
+
+    Raises InputError where a picture as large as the photos does not fit with any number of rays.
+    """
+    if memory is None:
+        return
+    from rayloom.training.memory import private_memory_mb
+    from rayloom.training.rehearsal import MB, largest_picture, picture_needs
+
+    needs, pixels = picture_needs(method, scene, scored=scored), largest_picture(scene)
+    held = private_memory_mb()
+    fewer_rays_at_once(method, needs, pixels, memory * MB_PER_GB - held)
+    total = held + needs.total(pixels, method.config.rays_per_chunk) / MB
+    if total > memory * MB_PER_GB:
+        expected = f"--memory {total / MB_PER_GB + 0.05:.1f}"
+        found = f"{memory:g} GB is too little for pictures of {pixels} pixels, which need {total:.0f} MB"
+        raise InputError("--memory", f"{found}; expected {expected}")
+
+
+def fewer_rays_at_once(method: "Method[Any]", needs: "PictureNeeds", pixels: int, room_mb: float) -> None:
+    """Lower `rays_per_chunk` to what fits beside a picture, at least one ray; it never rises."""
+    from rayloom.training.rehearsal import MB
+
+    fitting = max(needs.rays_at_once(pixels, room_mb * MB), 1)
+    if fitting < method.config.rays_per_chunk:
+        method.config = replace(method.config, rays_per_chunk=fitting)
+
+
+def _levers(method: "Method[Any]", scale: float) -> Levers:
+    """What could be changed about a training, as it is."""
+    config = method.config
+    presets = [
+        name for name in ("small", "tiny") if name in method.presets and method.presets[name] != config
+    ]
+    return Levers(config.rays_per_step, scale, getattr(config, "log2_rows", None), presets)
