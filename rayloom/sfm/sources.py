@@ -10,6 +10,7 @@ from PIL import Image
 
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.capture import Frame
+from rayloom.data.formats import precomputed
 from rayloom.data.formats.blender import SPLITS
 from rayloom.data.formats.colmap import model_folder
 from rayloom.data.formats.image_folders import find_mask
@@ -27,7 +28,8 @@ def is_bare(path: Path) -> bool:
     """Whether this is a video, or a folder of photos in which nothing tells of cameras."""
     if not path.is_dir():
         return path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES
-    told = ("transforms.json", *(f"transforms_{split}.json" for split in SPLITS), "poses_bounds.npy")
+    told = ["transforms.json", "poses_bounds.npy", precomputed.FILE]
+    told += [f"transforms_{split}.json" for split in SPLITS]
     if any((path / name).is_file() for name in told) or model_folder(path) or any(path.glob("*.npz")):
         return False
     return _has_photos(photo_folder(path))

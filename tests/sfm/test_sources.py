@@ -25,6 +25,7 @@ def test_a_folder_of_photos_is_bare_until_something_tells_of_cameras(tmp_path: P
         "transforms.json",
         "transforms_val.json",
         "poses_bounds.npy",
+        "precomputed.json",
         "a.npz",
         "sparse/0/cameras.bin",
     ):
