@@ -15,6 +15,8 @@ from rayloom.kernels.octree import OctreeNodes, leaf_segments, octree_nodes
 from rayloom.types import PackedSamples, Rays
 
 RAYS_AT_ONCE = 1 << 16
+THINNEST = 1e-6
+"""Optical depth of a leaf that is planted empty; its logarithm can still be learnt."""
 
 
 def in_parts(function: Callable[..., tuple[Tensor, ...]], size: int, *columns: Tensor) -> list[Tensor]:
@@ -73,7 +75,7 @@ class LeafGrid:
 
 
 class Octree(nn.Module):
-    """Optical depth across its width, and 16 harmonics for each colour, in every leaf.
+    """The logarithm of optical depth across it, and 16 harmonics for each colour, in every leaf.
 
     A leaf is the same all over. There are none before `plant`; weights are loaded at whatever size they have.
     """
@@ -85,7 +87,7 @@ class Octree(nn.Module):
         self.register_buffer("octants", torch.full((1, 8), -1, dtype=torch.int32))
         self.levels: Tensor
         self.register_buffer("levels", torch.zeros(0, dtype=torch.long))
-        self.depths = nn.Parameter(torch.zeros(0))
+        self.log_depths = nn.Parameter(torch.zeros(0))
         self.harmonics = nn.Parameter(torch.zeros(0, 3 * NUM_HARMONICS))
 
     @property
@@ -96,7 +98,7 @@ class Octree(nn.Module):
     @property
     def num_bytes(self) -> int:
         """What the tree takes in memory: numbers of leaves in single precision, and nodes."""
-        return 4 * (self.octants.numel() + self.depths.numel() + self.harmonics.numel())
+        return 4 * (self.octants.numel() + self.log_depths.numel() + self.harmonics.numel())
 
     @torch.no_grad()
     def plant(
@@ -109,12 +111,12 @@ class Octree(nn.Module):
         """Take on these leaves, with a density per world unit; the parameters are replaced."""
         self.octants = octree_nodes(levels, cells, self.grid.depth, self.grid.low, self.grid.width).children
         self.levels = levels
-        self.depths = nn.Parameter(density * self.grid.widths(levels))
+        self.log_depths = nn.Parameter((density * self.grid.widths(levels)).clamp_min(THINNEST).log())
         self.harmonics = nn.Parameter(harmonics.clone())
 
     def density(self, leaf: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Density per world unit in leaves."""
-        return self.depths[leaf].relu() / self.grid.widths(self.levels[leaf])
+        return self.log_depths[leaf].exp() / self.grid.widths(self.levels[leaf])
 
     def segments(self, rays: Rays) -> tuple[PackedSamples, Int[Tensor, " samples"]]:
         """Where rays are in leaves, and in which ones."""
@@ -125,11 +127,11 @@ class Octree(nn.Module):
         """The largest weight that each leaf has in the pixel of any ray."""
         samples, leaf = self.segments(rays)
         weights = packed_weights(self.density(leaf) * samples.widths, samples.ray_index, samples.num_rays)
-        return torch.zeros_like(self.depths).scatter_reduce_(0, leaf, weights, "amax")
+        return torch.zeros_like(self.log_depths).scatter_reduce_(0, leaf, weights, "amax")
 
     def heaviest_in(self, cameras: Cameras, num_rays: int) -> Float[Tensor, " leaves"]:
         """The same for about so many pixels of all cameras, evenly spread."""
-        weights = torch.zeros_like(self.depths)
+        weights = torch.zeros_like(self.log_depths)
         stride = max(int(cameras.size.prod(-1).sum()) // num_rays, 1)
         for i in range(len(cameras)):
             rays = cameras[i : i + 1].image_rays(0)
@@ -168,6 +170,6 @@ class Octree(nn.Module):
             octants, levels, harmonics = (value for value in saved if value is not None)
             self.octants = self.octants.new_empty(octants.shape)
             self.levels = self.levels.new_empty(levels.shape)
-            self.depths = nn.Parameter(self.depths.new_empty(levels.shape))
+            self.log_depths = nn.Parameter(self.log_depths.new_empty(levels.shape))
             self.harmonics = nn.Parameter(self.harmonics.new_empty(len(harmonics), 3 * NUM_HARMONICS))
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -10,10 +10,10 @@ octree; rays go from leaf to leaf. For the rest of the run its leaves learn the 
 tabulated too: harmonics are fitted to the colours that it has from random directions.
 
 Departs from the paper: the network steps through an occupancy grid instead of having a coarse one; leaves
-learn by Adam, not by SGD with a rate of 1e7, and hold optical depths, so that one rate suits all sizes; the
-number of the network's rays follows a budget of samples. Around a scene without end leaves grow with distance
-from the middle, and the network's space is contracted. The prior's length is a share of the box, as ours is
-not 3 wide. Pictures of the paper's speed need its kernels for GPUs.
+learn by Adam, not by SGD with a rate of 1e7, and hold logarithms of optical depth, so that one rate suits all
+sizes and none is lost for good; the number of the network's rays follows a budget of samples. Around a scene
+without end leaves grow with distance from the middle, and the network's space is contracted. The prior's
+length is a share of the box, as ours is not 3 wide. The paper's speed needs its kernels for GPUs.
 """
 
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ class PlenOctreesConfig(MethodConfig):
     leaf_rays: int = 4096
     """Rays in a step of the leaves."""
     depth_lr: float = 5e-2
-    """Learning rate of the optical depths of leaves at the start; both fall tenfold."""
+    """Learning rate of the logarithms of leaves' optical depth at the start; both fall tenfold."""
     harmonics_lr: float = 2e-2
     """Learning rate of the harmonics of leaves at the start."""
 
@@ -206,7 +206,7 @@ class PlenOctrees(Method[PlenOctreesConfig]):
 
     def seen(self) -> Bool[Tensor, " leaves"]:
         """Leaves that weigh enough in a pixel of a training photo; where none are known, in any."""
-        weights = -torch.expm1(-self.tree.depths)
+        weights = -torch.expm1(-self.tree.log_depths.exp())
         if self.cameras is not None:
             weights = self.tree.heaviest_in(self.cameras, SURVEY_RAYS)
         kept = weights >= self.config.min_weight
@@ -244,6 +244,6 @@ class PlenOctrees(Method[PlenOctreesConfig]):
         """The network, and the numbers of leaves, whose rates count from when they begin to learn."""
         c, share = self.config, min(self.config.network_share, 0.99)
         rise = FALL ** (share / (1 - share))
-        leaves = (self.tree.depths, c.depth_lr), (self.tree.harmonics, c.harmonics_lr)
+        leaves = (self.tree.log_depths, c.depth_lr), (self.tree.harmonics, c.harmonics_lr)
         groups = [{"params": [values], "lr": lr * rise, "lr_final": lr / FALL} for values, lr in leaves]
         return [{"params": list(self.field.parameters()), "lr": c.lr}, *groups]
