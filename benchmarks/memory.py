@@ -135,7 +135,7 @@ def write(results: list[dict[str, Any]], out: Path) -> None:
         "# Memory",
         "",
         f"Made by `python benchmarks/memory.py` on {machine}. The peak is that of the memory which no file",
-        "backs, of a process that trains for some steps; the estimate is what `--memory` told before the first.",
+        "backs, of a process that trains for some steps; the estimate is what `--memory` tells before them.",
         "",
         "| " + " | ".join(titles) + " |",
         "|" + "---|" * len(titles),

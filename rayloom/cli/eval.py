@@ -51,7 +51,7 @@ def run(args: list[str]) -> int:
     """Score a run, and keep scores and pictures in its `eval` folder."""
     options = parse(EvalOptions, "eval", "Compare a trained scene with the photos held out.", args)
     data = _data(options)
-    method, scene = open_run(options.run, data, options.device, options.memory)
+    method, scene = open_run(options.run, data, options.device, options.memory, of_picture=True)
     pictures_within(method, scene, options.memory, scored=True)
     result = score(
         results_folder(options.run), method, scene, pose_steps=options.pose_steps, quiet=options.quiet
@@ -89,7 +89,7 @@ def _compared(
 
     if options.against is None:
         return None
-    other, _ = open_run(options.against, data, options.device)
+    other, _ = open_run(options.against, data, options.device, of_picture=True)
     return agreement(
         method,
         other,

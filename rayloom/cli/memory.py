@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FILE = "memory.json"
 """In a run folder: the budget, and what was estimated."""
+LEAST_RAYS = 256
+"""Rendered at once; fewer would take too long."""
 
 
 def scene_within(
@@ -43,13 +45,15 @@ def scene_within(
 
     method.prepare()
     estimate, pictures = estimate_training(method, scene, config, scored=not shown.no_eval)
+    pixels, at_least = largest_picture(scene), estimate.picture
     if not shown.no_eval:
-        room = config.memory * MB_PER_GB - estimate.stays
-        fewer_rays_at_once(method, pictures, largest_picture(scene), room)
-        needed = pictures.total(largest_picture(scene), method.config.rays_per_chunk) / MB
-        estimate = replace(estimate, picture=needed)
-    if spills(estimate, config.memory):
+        at_least = min(at_least, pictures.total(pixels, LEAST_RAYS) / MB)
+    if spills(replace(estimate, picture=at_least), config.memory):
         scene, estimate = spilled(scene), replace(estimate, photos=0.0)
+    if not shown.no_eval:
+        fewer_rays_at_once(method, pictures, pixels, config.memory * MB_PER_GB - estimate.stays)
+        needed = pictures.total(pixels, method.config.rays_per_chunk) / MB
+        estimate = replace(estimate, picture=needed)
     note(f"memory: {estimate}; {config.memory:g} GB may be taken", quiet=shown.quiet)
     check_estimate(estimate, config.memory, _levers(method, scale))
     if leads():
@@ -62,7 +66,7 @@ def scene_within(
 def pictures_within(method: "Method[Any]", scene: Scene, memory: float | None, *, scored: bool) -> None:
     """Have a trained method render no more rays at once than `memory` has room for, in GB.
 
-    Raises InputError where a picture as large as the photos does not fit with any number of rays.
+    Raises InputError where a picture as large as the photos does not fit even so.
     """
     if memory is None:
         return
@@ -80,10 +84,10 @@ def pictures_within(method: "Method[Any]", scene: Scene, memory: float | None, *
 
 
 def fewer_rays_at_once(method: "Method[Any]", needs: "PictureNeeds", pixels: int, room_mb: float) -> None:
-    """Lower `rays_per_chunk` to what fits beside a picture, at least one ray; it never rises."""
+    """Lower `rays_per_chunk` to what fits beside a picture, but not below `LEAST_RAYS`; it never rises."""
     from rayloom.training.rehearsal import MB
 
-    fitting = max(needs.rays_at_once(pixels, room_mb * MB), 1)
+    fitting = max(needs.rays_at_once(pixels, room_mb * MB), LEAST_RAYS)
     if fitting < method.config.rays_per_chunk:
         method.config = replace(method.config, rays_per_chunk=fitting)
 

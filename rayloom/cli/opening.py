@@ -20,18 +20,25 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 def open_run(
-    run: Path, data: Path | None, device: Device, memory: float | None = None
+    run: Path,
+    data: Path | None,
+    device: Device,
+    memory: float | None = None,
+    *,
+    of_picture: bool = False,
 ) -> tuple["Method[Any]", Scene]:
     """The trained method of a run, and the scene it was trained on, read again; or a page's baked scene.
 
     `data` is where the capture lies now, if it has moved. With `memory` in GB, photos beyond their share stay
-    on the disk. Raises InputError if the folder is not a run, if its method or settings are unknown, and if
-    the capture is no longer the same.
+    on the disk. Raises InputError if the folder is not a run, if its method or settings are unknown, if the
+    capture is no longer the same, and if it is a single picture, unless that may be.
     """
     check_memory(memory)
     if run.is_file():
         return _page_and_scene(run, data, memory)
     config = runs.read_config(run)
+    if config.scene.kind == "picture" and not of_picture:
+        raise InputError(run, "is the run of a single picture, which is flat; expected that of a scene")
     # Nothing slow before the checks that can fail at once.
     summary = methods.describe(config.method)
     where = f"{run / runs.CONFIG}: method_config"

@@ -11,6 +11,7 @@ from rayloom.cli.memory import pictures_within
 from rayloom.cli.opening import Device, open_page, open_run, results_folder
 from rayloom.cli.options import Word, parse
 from rayloom.cli.output import note, print_json
+from rayloom.cli.picture import is_picture_run, render_picture
 from rayloom.data.scene import Scene
 from rayloom.errors import InputError
 from rayloom.sweeps.pools import check_workers
@@ -45,7 +46,8 @@ class RenderOptions:
     goes."""
     out: Path | None = None
     """New or empty folder for videos and frames, or a new file.mp4 for the colour video, beside which depth
-    and opacity go; by default the next free folder RUN/render/PATH/n."""
+    and opacity go; by default the next free folder RUN/render/PATH/n. Of a run of a single picture, a new or
+    empty folder for it, or a new file.png."""
     frames: int = 120
     """Number of frames of orbit, spiral, interpolate and still."""
     fps: float | None = None
@@ -94,6 +96,8 @@ def run(args: list[str]) -> int:
     file = options.out if options.out is not None and options.out.suffix == ".mp4" else None
     if file is not None and file.exists():
         raise InputError(file, "exists; expected a new file")
+    if is_picture_run(options.run):
+        return _draw(options)
     method, path = _method_and_path(options)
     if options.part is not None:
         return _render_part(options, method, path)
@@ -110,6 +114,25 @@ def run(args: list[str]) -> int:
         )
     else:
         print("\n".join(videos.values()))
+    return 0
+
+
+def _draw(options: RenderOptions) -> int:
+    """Draw the picture that a run has learnt, as large as asked for."""
+    folder = results_folder(options.run) / "render" / "picture"
+    file = render_picture(
+        options.run,
+        folder,
+        data=options.data,
+        device=options.device,
+        size=(options.width, options.height),
+        scale=options.scale,
+        out=options.out,
+    )
+    if options.json:
+        print_json({"run": str(options.run), "picture": str(file)})
+    else:
+        print(file)
     return 0
 
 

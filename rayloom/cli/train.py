@@ -11,6 +11,7 @@ from rayloom import __version__, methods
 from rayloom.cli.memory import scene_within
 from rayloom.cli.options import Flat, parse
 from rayloom.cli.output import note, print_json, warn
+from rayloom.cli.picture import check_method
 from rayloom.cli.process import capture_of
 from rayloom.cli.scoring import held_out_psnr, print_scores, score
 from rayloom.cli.view import watched
@@ -48,7 +49,8 @@ class TrainOptions(Shown):
     """Options of `rayloom train` besides those of the method."""
 
     data: Path
-    """Folder or file of the capture; or bare photos or a video, whose cameras are estimated first."""
+    """Folder or file of the capture; or bare photos or a video, whose cameras are estimated first; or a
+    single picture, for the methods that learn one."""
     out: Path | None = None
     """Run folder, new or empty; by default the next free outputs/<capture>/<method>/<n>."""
     train: Flat[TrainConfig] = field(default_factory=TrainConfig)
@@ -166,6 +168,7 @@ def train_method(name: str, preset: str, options: TrainOptions, values: MethodCo
         options = replace(options, data=capture)
     scene = load_scene(options.data, within_share(options.data_config, options.train.memory))
     warn(scene.warnings)
+    check_method(name, options.data, scene)
     method_class = methods.load(name)
     # The parsed record holds the right values, but only the loaded class has the functions.
     config = type(method_class.presets[preset])(

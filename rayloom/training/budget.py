@@ -27,7 +27,7 @@ class Estimate:
     photos: float
     """8-bit pixels, as far as they are in memory."""
     masks: float
-    """Masks and depths, and the pixels that may be drawn where some may not."""
+    """Masks and depths, as they were read and in the order in which pixels are drawn."""
     method: float
     """Weights, buffers, occupancy grids, and the gradients and moments of kernels that have their own."""
     optimizer: float

@@ -4,9 +4,13 @@ from pathlib import Path
 import pytest
 
 from rayloom.cli.main import run
+from rayloom.cli.memory import LEAST_RAYS, fewer_rays_at_once
+from rayloom.method import MethodConfig
+from rayloom.training.rehearsal import MB, PictureNeeds
 from rayloom.training.runs import read_config
 from tests.cli.answers import json_of, refusal
 from tests.cli.conftest import HAZE, Trained
+from tests.training.painted_scenes import Gradient, make_scene
 
 
 def train(capture: Path, out: Path, *more: object) -> list[str]:
@@ -64,3 +68,11 @@ def test_a_run_goes_on_within_the_budget_that_it_was_begun_with(
     capsys.readouterr()
     assert run(["train", "--resume", str(tmp_path / "run"), "--no-eval"]) == 0
     assert "; 8 GB may be taken" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("room_mb", "rays"), [(1000.0, 4096), (101.0, 1000), (0.5, LEAST_RAYS)])
+def test_as_many_rays_at_once_as_there_is_room_for(room_mb: float, rays: int) -> None:
+    method = Gradient(MethodConfig(rays_per_chunk=4096), make_scene(("train",)).info)
+    needs = PictureNeeds(per_pixel=(MB - 68 * 100) / 100, per_ray=0.1 * MB)
+    fewer_rays_at_once(method, needs, 100, room_mb)
+    assert method.config.rays_per_chunk == pytest.approx(rays, abs=1)
