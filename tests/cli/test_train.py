@@ -80,8 +80,22 @@ def test_a_preset_follows_an_at_sign() -> None:
 
 def test_torchrun_trains_one_run(capture: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "rayloom"]
-    command += ["train", "nerf@tiny", "--data", str(capture), "--out", str(out), "--steps", "3", "--json"]
+    # Standalone: on a free port, should there be others.
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [
+        *torchrun,
+        "-m",
+        "rayloom",
+        "train",
+        "nerf@tiny",
+        "--data",
+        str(capture),
+        "--out",
+        str(out),
+        "--steps",
+        "3",
+        "--json",
+    ]
     said = subprocess.run([*command, "--no-eval"], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     told = json.loads(said.stdout)

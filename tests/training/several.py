@@ -2,12 +2,16 @@
 
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 
 from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
 
 from rayloom.training.distributed import joined
+
+SECONDS_AT_MOST, TOO_LATE = 240.0, 99
+"""How long a process may take, and its exit code then."""
 
 
 def together(count: int, work: Callable[[int], object]) -> list[int]:
@@ -26,6 +30,10 @@ def _child(rank: int, count: int, port: int, work: Callable[[int], object]) -> i
     if child:
         return child
     code = 1
+    # A test fails rather than waits for ever.
+    watchdog = threading.Timer(SECONDS_AT_MOST, os._exit, (TOO_LATE,))
+    watchdog.daemon = True
+    watchdog.start()
     try:
         os.setsid()
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}

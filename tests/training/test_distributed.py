@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +243,21 @@ def is_killed(rank: int) -> None:
 
 def all_refuse(rank: int) -> None:
     raise InputError("photo 7", "is torn")
+
+
+@pytest.mark.slow
+def test_one_that_says_nothing_any_more_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("rayloom.training.distributed.PATIENCE", timedelta(seconds=5))
+
+    def work(rank: int) -> None:
+        shared(None)
+        time.sleep(15 * rank)
+        shared(None)
+
+    assert together(2, work) == [1, 1]
+    assert capfd.readouterr().err.count("ProcessLost: ") == 1
 
 
 @pytest.mark.parametrize(
