@@ -41,6 +41,19 @@ def photograph(
     return prepare_scene(made.capture, config or DataConfig())
 
 
+def pictured(size: int, seed: int) -> "Scene":
+    """A procedural picture with smooth parts, edges and fine stripes; three quarters are held out."""
+    import numpy as np
+
+    from rayloom.data.formats.picture import capture_of_pixels
+    from rayloom.data.prepare import prepare_scene
+    from rayloom.data.scene import DataConfig
+    from rayloom.data.synthetic.signals import pattern
+
+    pixels = np.rint(255 * pattern(size, seed)).astype(np.uint8)
+    return prepare_scene(capture_of_pixels(Path("pattern.png"), pixels), DataConfig())
+
+
 def captured(name: str, config: "DataConfig") -> "Scene":
     """The scene of a real capture in the folder that RAYLOOM_DATA names; raises InputError without it."""
     from rayloom.data.prepare import load_scene

@@ -13,6 +13,7 @@ from rayloom.cameras.camera import Cameras
 from rayloom.data.pixels.images import flat_pixels
 from rayloom.data.pixels.labels import UNKNOWN
 from rayloom.data.scene import Scene
+from rayloom.data.selection import Selection
 from rayloom.errors import InputError
 from rayloom.types import Batch, Crops, Patch
 
@@ -81,8 +82,7 @@ class PixelBatches:
             [scale.labels[i] for scale in scales for i in train if scale.labels], sizes
         )
         self.usable = _usable([scale.ignore[i] for scale in scales for i in train], sizes)
-        self.allowed = None if self.usable is None else self.usable.nonzero()[:, 0]
-        self.num_pixels = int(ends[-1]) if self.allowed is None else len(self.allowed)
+        self.num_pixels = int(ends[-1]) if self.usable is None else len(self.usable)
 
     def next(self, num_rays: int, patch: Patch | None = None) -> Batch:
         """The next random pixels, or as many whole squares as have so many, at least one.
@@ -92,8 +92,8 @@ class PixelBatches:
         if patch is not None:
             return self._patches(max(num_rays // patch.side**2, 1), patch)
         drawn = torch.randint(self.num_pixels, (num_rays,), generator=self.generator)
-        if self.allowed is not None:
-            drawn = self.allowed.index_select(0, drawn)
+        if self.usable is not None:
+            drawn = self.usable[drawn]
         image = torch.searchsorted(self.ends, drawn, right=True)
         return self._batch(image, drawn)
 
@@ -114,7 +114,7 @@ class PixelBatches:
         column, row = pixels.where(inside[..., None], 0).unbind(-1)
         number = self.starts[image] + self.widths[image] * row + column
         rgb, alpha = self._colors(image.flatten(), number.flatten())
-        valid = inside if self.usable is None else inside & self.usable[number]
+        valid = inside if self.usable is None else inside & self.usable.flags[number]
         crops = Crops(rgb.view(*number.shape, 3), alpha.view(number.shape), valid.to(self.device))
         crops = replace(crops, rgb=crops.rgb * inside.to(self.device)[..., None])
         square = (slice(None), *2 * [slice(patch.margin, patch.margin + patch.side)])
@@ -209,13 +209,9 @@ def _flat_labels(
     return torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
 
 
-def _usable(
-    ignore: Sequence[NDArray[np.bool_] | None], sizes: NDArray[np.int64]
-) -> Bool[Tensor, " n"] | None:
-    """Whether each pixel may be used; None where all may."""
+def _usable(ignore: Sequence[NDArray[np.bool_] | None], sizes: NDArray[np.int64]) -> Selection | None:
+    """The pixels that may be used; None where all may."""
     if all(mask is None for mask in ignore):
         return None
-    parts = [
-        np.ones(size, np.bool_) if mask is None else ~mask for mask, size in zip(ignore, sizes, strict=True)
-    ]
-    return torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
+    pairs = zip(ignore, sizes, strict=True)
+    return Selection([np.ones(size, np.bool_) if mask is None else ~mask for mask, size in pairs])
