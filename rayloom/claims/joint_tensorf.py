@@ -36,6 +36,9 @@ PLACES: Mapping[Place, Mapping[str, object]] = {
     "chair": {"first_resolution": 96, "resolution": 128, "num_samples": 96, "pose_lr": 3e-3,
               "pose_lr_final": 1e-4, "filter_widths": (0.137, 0.068, 0.032, 0.0)},
 }  # fmt: skip
+PLAIN_FINDS_THEM = """Plain factors end more than 5 degrees away in one seed of five only. Presumably a hundred
+photos all around, and cameras that move by no more than 3e-3 in a step, leave the filter little to do: with
+24 photos and faster cameras both were lost. A harder setting was not tried at this length."""
 PLAIN: Mapping[str, object] = dict.fromkeys(("blur_2d", "filter_3d", "random_scales", "edge_loss"), False)
 SYSTEMS: Mapping[str, Mapping[str, object]] = {
     "joint": {},
@@ -261,7 +264,8 @@ def _claims_of_cameras(place: Place, name: str) -> tuple[Claim, ...]:
         Claim(f"cameras-found-{name}", f"Share of seeds whose median turn ends below 1 degree, {place}.",
               0.8, "higher", lambda seed: _found(place, seed), seeds=5),
         Claim(f"plain-stays-lost-{name}", f"Share of seeds whose plain tensor ends above 5 degrees, {place}.",
-              0.8, "higher", lambda seed: _lost(place, seed), seeds=5),
+              0.8, "higher", lambda seed: _lost(place, seed), seeds=5,
+              analysis=PLAIN_FINDS_THEM if place == "chair" else ""),
         Claim(f"price-of-wrong-cameras-{name}", f"PSNR of new views lost against true cameras, {place}.",
               1.5, "lower", lambda seed: _price_of_wrong_cameras(place, seed), unit="dB",
               seeds=5),
