@@ -36,9 +36,10 @@ PLACES: Mapping[Place, Mapping[str, object]] = {
     "chair": {"first_resolution": 96, "resolution": 128, "num_samples": 96, "pose_lr": 3e-3,
               "pose_lr_final": 1e-4, "filter_widths": (0.137, 0.068, 0.032, 0.0)},
 }  # fmt: skip
-PLAIN_FINDS_THEM = """Plain factors end more than 5 degrees away in one seed of five only. Presumably a hundred
-photos all around, and cameras that move by no more than 3e-3 in a step, leave the filter little to do: with
-24 photos and faster cameras both were lost. A harder setting was not tried at this length."""
+PLAIN_FINDS_THEM = """Plain factors end more than 5 degrees away in one seed of five only. Presumably a
+hundred photos all around, and cameras that move by no more than 3e-3 in a step, leave the filter little to
+do: with 24 photos and faster cameras both were lost. A harder setting was not tried at this length."""
+
 PLAIN: Mapping[str, object] = dict.fromkeys(("blur_2d", "filter_3d", "random_scales", "edge_loss"), False)
 SYSTEMS: Mapping[str, Mapping[str, object]] = {
     "joint": {},
