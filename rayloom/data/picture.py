@@ -19,7 +19,7 @@ def picture_scene(
     background: tuple[float, float, float],
     warnings: tuple[str, ...],
 ) -> Scene:
-    """The picture as two images: every second pixel in x and y of one trains, the rest of the other is scored.
+    """The picture as two images: of one every second pixel in x and y trains, of the other the rest is told.
 
     So do Tancik et al. 2020, section 6. Without held-out pixels there is one image, and all pixels train.
     Raises InputError for settings that have no meaning for a picture.
@@ -34,8 +34,6 @@ def picture_scene(
         warnings += ("No pixel is held out: evaluation is on pixels that train.",)
     count = 1 if everything else 2
     split: tuple[Split, ...] = ("train",) if everything else ("train", "test")
-    longer = max(width, height)
-    corner = (width / longer, height / longer, 0.0)
     return Scene(
         root=capture.root,
         format=capture.format,
@@ -51,17 +49,24 @@ def picture_scene(
         split=split,
         raw_from_world=np.eye(4),
         points=None,
-        info=SceneInfo(
-            kind="picture",
-            box_low=(-corner[0], -corner[1], 0.0),
-            box_high=corner,
-            near=_NEAR,
-            far=_FAR,
-            background=background,
-            has_alpha=False,
-            num_images=1,
-        ),
+        info=_info(width, height, background),
         warnings=warnings,
+    )
+
+
+def _info(width: int, height: int, background: tuple[float, float, float]) -> SceneInfo:
+    """The box is the picture itself, which has no thickness."""
+    longer = max(width, height)
+    corner = (width / longer, height / longer)
+    return SceneInfo(
+        kind="picture",
+        box_low=(-corner[0], -corner[1], 0.0),
+        box_high=(*corner, 0.0),
+        near=_NEAR,
+        far=_FAR,
+        background=background,
+        has_alpha=False,
+        num_images=1,
     )
 
 

@@ -13,8 +13,8 @@ class SineMLP(nn.Module):
     """`depth` layers h = sin(ω (W h + b)), then a linear one.
 
     Weights of the first layer are drawn evenly from ±1/n, those of the others from ±sqrt(6/n)/ω, for n
-    inputs: then the inputs of every sine but the first are normally distributed with deviation 1, however
-    deep the network is (section 3.2). ω also scales how fast weights learn.
+    inputs: then what they give to every sine but the first is normally distributed with deviation 1,
+    however deep the network is (section 3.2). ω also scales how fast weights learn.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayloom.fields import FrequencyEncoding, IntegratedEncoding, OffAxisEncoding
-from rayloom.fields.encodings import AnnealedEncoding
+from rayloom.fields.encodings import AnnealedEncoding, FourierEncoding
 from rayloom.geometry.polyhedra import solid_directions
 from rayloom.types import Gaussians
 
@@ -166,3 +166,24 @@ def test_integrated_encodings_have_true_gradients():
     encoding = OffAxisEncoding(2, solid_directions("icosahedron", 1).double())
     inputs = (gaussians.means.requires_grad_(), gaussians.covariances.requires_grad_())
     assert torch.autograd.gradcheck(lambda m, s: encoding(Gaussians(m, s)), inputs)
+
+
+def test_fourier_features_are_cosines_and_sines_of_the_waves_and_are_kept_with_the_weights():
+    frequencies = torch.randn(5, 2, dtype=torch.float64)
+    encoding, x = FourierEncoding(frequencies), torch.rand(7, 2, dtype=torch.float64)
+    waves = torch.exp(2j * math.pi * (x @ frequencies.T))
+    torch.testing.assert_close(encoding(x), torch.cat([waves.real, waves.imag], dim=-1))
+    assert encoding.num_outputs == 10
+    other = FourierEncoding(torch.zeros(5, 2, dtype=torch.float64))
+    other.load_state_dict(encoding.state_dict())
+    assert torch.equal(other(x), encoding(x))
+
+
+def test_fourier_features_see_distances_alone():
+    """Their products depend on x - y alone, and fall like a Gaussian of deviation 1 / (2 pi sigma)."""
+    encoding = FourierEncoding(2.0 * torch.randn(20000, 1))
+    x = torch.tensor([[0.1], [0.15], [0.4], [0.45]])
+    products = encoding(x) @ encoding(x).T / 20000
+    torch.testing.assert_close(products[0, 1], products[2, 3], atol=1e-5, rtol=0)
+    expected = math.exp(-0.5 * (2 * math.pi * 2.0 * 0.05) ** 2)
+    assert abs(float(products[0, 1]) - expected) < 0.02
