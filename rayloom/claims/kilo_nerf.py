@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rayloom.types import Rays
 
 Place = Literal["still life", "chair"]
-STEPS: Mapping[Place, int] = {"still life": 600, "chair": 500}
+STEPS: Mapping[Place, int] = {"still life": 450, "chair": 400}
 SHARES = (0.5, 0.2)
 SETTINGS: Mapping[str, object] = {
     "teacher_width": 64,
@@ -34,6 +34,12 @@ SETTINGS: Mapping[str, object] = {
     "student_lr_final": 1e-3,
 }
 NUM_TIMES = 3
+SHORT_RUNS = """A teacher of 225 steps is at 18.9 dB, and what it teaches is blurred. Tiny networks have more
+weights together than it has, and a cheaper step: for the teacher's steps they learn more from photos. That
+they then find wrong densities in free space, as the paper says, presumably takes runs of many thousand
+steps, which were not tried."""
+STILL_CATCHING_UP = """Of these 450 steps students have 135 on photos, in which they gain most. In a run of
+600 at another seed, from which the threshold comes, they ended 0.8 dB above their teacher."""
 
 
 @cache
@@ -166,11 +172,14 @@ CLAIMS = (
     Claim("fewer-multiply-adds", "Multiply-adds of a query of the teacher over a tiny network's, full size.",
           10.0, "higher", _fewer_multiply_adds),
     Claim("near-the-teacher", "PSNR that students lose against their teacher, still life, new views.",
-          0.0, "lower", lambda seed: _loss_to_the_teacher("still life", seed), unit="dB", seeds=3),
+          0.0, "lower", lambda seed: _loss_to_the_teacher("still life", seed), unit="dB", seeds=3,
+          analysis=STILL_CATCHING_UP),
     Claim("distilled-over-scratch", "Gain of a teacher over none, as many steps of students on photos.",
-          0.6, "higher", lambda seed: _gain_over_scratch(1 - sum(SHARES), seed), unit="dB", seeds=3),
+          0.6, "higher", lambda seed: _gain_over_scratch(1 - sum(SHARES), seed), unit="dB", seeds=3,
+          analysis=SHORT_RUNS),
     Claim("distilled-over-longer-scratch", "The same, as many steps of teacher and students on photos.",
-          0.0, "higher", lambda seed: _gain_over_scratch(1 - SHARES[1], seed), unit="dB", seeds=3),
+          0.0, "higher", lambda seed: _gain_over_scratch(1 - SHARES[1], seed), unit="dB", seeds=3,
+          analysis=SHORT_RUNS),
     Claim("faster-pictures", "Time of a picture of the teacher, 64 wide, over that of students, still life.",
           1.3, "higher", lambda seed: _speed("still life", seed), seeds=3),
     Claim("faster-queries-full-size", "The same for queries of networks of the paper's sizes, untrained.",

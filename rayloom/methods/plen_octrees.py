@@ -89,9 +89,9 @@ class PlenOctreesConfig(MethodConfig):
     """Largest weight in any pixel below which a leaf is dropped."""
     leaf_rays: int = 4096
     """Rays in a step of the leaves."""
-    depth_lr: float = 5e-2
+    depth_lr: float = 0.2
     """Learning rate of the logarithms of leaves' optical depth at the start; both fall tenfold."""
-    harmonics_lr: float = 2e-2
+    harmonics_lr: float = 5e-2
     """Learning rate of the harmonics of leaves at the start."""
 
 
