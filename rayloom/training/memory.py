@@ -1,5 +1,7 @@
 """How much memory a process takes."""
 
+import ctypes
+import gc
 import sys
 from pathlib import Path
 
@@ -25,6 +27,13 @@ def private_memory_mb(process: int | None = None) -> float:
         return found.memory_info().rss / 2**20
     resident, shared = (int(word) for word in Path(f"/proc/{found.pid}/statm").read_text().split()[1:3])
     return (resident - shared) * resource.getpagesize() / 2**20
+
+
+def give_back_free_memory() -> None:
+    """Hand what was freed, and is kept for later, back to the system, where the C library can."""
+    gc.collect()
+    if sys.platform.startswith("linux") and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)
 
 
 def peak_memory_mb() -> float:

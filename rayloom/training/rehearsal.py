@@ -22,7 +22,7 @@ from rayloom.training.config import TrainConfig
 from rayloom.training.fit import build
 from rayloom.training.localize import frozen
 from rayloom.training.loop import composed_step, fused_step
-from rayloom.training.memory import private_memory_mb
+from rayloom.training.memory import give_back_free_memory, private_memory_mb
 from rayloom.training.optimizer import Optimizer
 from rayloom.training.snapshot import Snapshot
 from rayloom.types import Patch, Progress, Rays
@@ -37,8 +37,8 @@ SIDE, CHUNK = 16, 64
 """Pixels a side of the picture that is rendered, and rays at once; and then twice as many."""
 RAY_BYTES = 68
 """Of a picture's rays: three vectors, three distances, camera, pixel and time."""
-SCORE_BYTES, SCORE_BYTES_WITHOUT_VGG = 1220.0, 480.0
-"""Of a pixel while it is compared with its photo, mostly in the features of LPIPS, else in SSIM."""
+SCORE_BYTES, SCORE_BYTES_WITHOUT_VGG = 1850.0, 710.0
+"""Of a pixel while it is compared with its photo, as measured: features of LPIPS, else moments of SSIM."""
 STATE_COPIES = 4
 """While a checkpoint is written: of its tensors, and of their bytes on the way to the file."""
 MB = 2**20
@@ -94,13 +94,16 @@ def estimate_training(
     The base is what the process holds now besides photos and method. On a GPU neither steps nor pictures
     count, as their memory is the GPU's. Random numbers stay as they were.
     """
-    now, known = private_memory_mb() * MB, set[int]()
+    known = set[int]()
     photos = held_bytes([scale.images for scale in scene.scales], known=known)
     masks = held_bytes(scene.scales, known=known)
     # Moments and gradients of kernels have no pages before they are written.
     weights = held_bytes(method.state_dict(), known=known)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         needs, pictures = rehearse(method, scene, config, scored=scored)
+    # By now all libraries and kernels that training calls are there.
+    give_back_free_memory()
+    now = private_memory_mb() * MB
     if next(method.parameters()).device.type != "cpu":
         needs, pictures = Needs(needs.batches, state=needs.state), PictureNeeds(0.0, 0.0)
     picture = pictures.total(largest_picture(scene), method.config.rays_per_chunk) if scored else 0.0
