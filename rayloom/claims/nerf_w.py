@@ -51,7 +51,9 @@ def _spoilt(faults: str, seed: int) -> "Scene":
     from rayloom.data.synthetic.still_life import object_world, sparse_world
 
     chosen = {"tint": TINT, "occluders": OCCLUDERS, "both": {**TINT, **OCCLUDERS}}[faults]
-    return photograph(object_world(seed), Dome(), num_views=32, size=32, seed=seed, defects=Defects(**chosen))
+    # In runs this short NeRF errs as much on the crowded still life as a square is wrong.
+    world = sparse_world(seed) if faults == "occluders" else object_world(seed)
+    return photograph(world, Dome(), num_views=32, size=32, seed=seed, defects=Defects(**chosen))
 
 
 def _right_halves(scene: "Scene") -> 'Mapping[int, Bool[Tensor, "h w"]]':
@@ -117,7 +119,7 @@ CLAIMS = (
     ),
     Claim(
         name="transient-matter-cures-occluders",
-        description="Gain of transient matter alone over NeRF where half of the photos are occluded, few things.",
+        description="Gain of transient matter alone over NeRF where half of the photos are occluded, sparse.",
         threshold=0.6,
         better="higher",
         measure=lambda seed: _gain("occluders", "transient only", seed),

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray as Array
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
@@ -71,6 +71,13 @@ def depth_picture(
 def opacity_picture(opacity: Float[Array, "h w"]) -> UInt8[Array, "h w 3"]:
     """Opacity from black to white."""
     return np.repeat(eight_bit(opacity)[..., None], 3, axis=-1)
+
+
+def label_picture(labels: Int[Array, "h w"]) -> UInt8[Array, "h w 3"]:
+    """A colour for each class, those of classes that differ by a multiple of 20 alike; grey where unknown."""
+    picture = _colour_table("tab20")[labels % 20]
+    picture[labels < 0] = _NOT_SCORED
+    return picture
 
 
 def side_by_side(panels: Sequence[tuple[str, UInt8[Array, "h w 3"]]]) -> UInt8[Array, "h_out w_out 3"]:

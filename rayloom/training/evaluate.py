@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any, NotRequired, TypedDict
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rayloom.data.batches import truth_image, truth_labels
@@ -186,7 +186,7 @@ def _scored_views(
             tally.add(image.labels, labels.to(judge.device), valid)
         if out is not None:
             path = out / f"view_{number:03d}_{PurePosixPath(name).stem}.png"
-            _write_comparison(image, photo, valid, scores["psnr"], path)
+            _write_comparison(image, photo, valid, scores["psnr"], labels, path)
         view: ViewScores = {"name": name, **scores}
         if level > 0:
             view["scale"] = _scale_name(level)
@@ -202,9 +202,14 @@ def _displayable(image: Image, name: str, *, rounded_to_8_bit: bool) -> Image:
 
 
 def _write_comparison(
-    image: Image, photo: Float[Tensor, "h w 3"], valid: Bool[Tensor, "h w"], score: float | None, path: Path
+    image: Image,
+    photo: Float[Tensor, "h w 3"],
+    valid: Bool[Tensor, "h w"],
+    score: float | None,
+    labels: Int[Tensor, "h w"] | None,
+    path: Path,
 ) -> None:
-    """Write the photo, the rendering, its error and its depth in a row."""
+    """Write the photo, the rendering, its error and its depth in a row, and the classes that are known."""
     rgb, opacity, depth = (tensor.cpu().numpy() for tensor in (image.rgb, image.opacity, image.depth))
     truth = photo.cpu().numpy()
     near, far = pictures.depth_range(depth, opacity)
@@ -214,6 +219,10 @@ def _write_comparison(
         (f"error, 0 to {pictures.FULL_ERROR}", pictures.error_picture(rgb, truth, valid.cpu().numpy())),
         (f"depth, {near:.3g} to {far:.3g}", pictures.depth_picture(depth, opacity, near, far)),
     ]
+    if image.labels is not None:
+        known = [] if labels is None else [("labels", labels)]
+        found = [*known, ("rendered labels", image.labels)]
+        panels += [(caption, pictures.label_picture(part.cpu().numpy())) for caption, part in found]
     pictures.write_png(pictures.side_by_side(panels), path)
 
 

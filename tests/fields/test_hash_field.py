@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -111,6 +113,23 @@ def test_a_fused_image_is_that_of_its_rays_row_after_row():
     assert torch.equal(image.rgb, rgb.reshape(4, 5, 3))
     assert torch.equal(image.opacity, opacity.reshape(4, 5))
     assert torch.equal(image.depth, depth.reshape(4, 5))
+
+
+def test_a_stranger_may_show_the_code_of_a_photo_in_a_fused_image_too():
+    made, rays, white = field(num_codes=2, initial_density=5.0), rays_ahead(4, 5), torch.ones(3)
+    codes = made.codes
+    assert codes is not None
+    torch.nn.init.normal_(codes.weight)
+    rays = replace(rays, camera_index=torch.full((4, 5), -1))
+    first = made.fused_image(replace(rays, camera_index=torch.zeros(4, 5, dtype=torch.long)), white, SPACE)
+    mean = made.fused_image(rays, white, SPACE)
+    with codes.showing(codes.weight[0].detach()):
+        shown = made.fused_image(rays, white, SPACE)
+    assert first is not None
+    assert mean is not None
+    assert shown is not None
+    assert torch.equal(shown.rgb, first.rgb)
+    assert (mean.rgb - first.rgb).abs().max() > 1e-3
 
 
 def test_what_is_seen_from_several_sides_is_the_colour_from_each_of_them():

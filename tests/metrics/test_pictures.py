@@ -13,6 +13,7 @@ from rayloom.metrics.pictures import (
     depth_range,
     eight_bit,
     error_picture,
+    label_picture,
     opacity_picture,
     side_by_side,
     write_png,
@@ -72,6 +73,13 @@ def test_depths_can_be_drawn_where_they_are_missing_infinite_or_all_equal():
 
 def test_opacity_goes_from_black_to_white():
     assert opacity_picture(np.array([[0.0, 1.0]])).tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+def test_twenty_classes_have_a_colour_each_and_unknown_ones_are_grey():
+    picture = label_picture(np.arange(-1, 20)[None])
+    assert len({tuple(color) for color in picture[0].tolist()}) == 21
+    assert picture[0, 0].tolist() == [96, 96, 96]
+    assert np.array_equal(label_picture(np.array([[23]])), label_picture(np.array([[3]])))
 
 
 def test_panels_stand_in_a_row_with_their_pixels_unchanged():

@@ -278,7 +278,7 @@ def test_lpips_is_measured_on_pictures_large_enough_for_its_backbone(
     assert result["protocol"]["lpips_vgg"] == "stand-in"
 
 
-def test_classes_are_scored_where_method_and_capture_know_them():
+def test_classes_are_scored_and_drawn_where_method_and_capture_know_them(tmp_path: Path):
     scene = make_scene(("train", "test"))
     true = np.tile(np.arange(WIDTH) % 3, (HEIGHT, 1)).astype(np.int16)
     labelled = replace(scene, labels=(None, true), info=replace(scene.info, num_labels=3))
@@ -289,7 +289,11 @@ def test_classes_are_scored_where_method_and_capture_know_them():
         def render(self, rays: Rays) -> Rendering:
             return replace(super().render(rays), extras={"logits": torch.eye(3)[1].expand(*rays.shape, 3)})
 
-    found = evaluate(Classes(Gradient.presets["tiny"], labelled.info), labelled, quick=True)["labels"]
+    method = Classes(Gradient.presets["tiny"], labelled.info)
+    found = evaluate(method, labelled, out=tmp_path, quick=True)["labels"]
     assert found == {"accuracy": pytest.approx(1 / 3), "miou": pytest.approx(1 / 9)}
+    with PILImage.open(tmp_path / "view_000_0001.png") as drawn:
+        # Photo, rendering, error, depth and two of classes.
+        assert drawn.width == 6 * 244 - 4
     assert evaluate(gradient(labelled), labelled, quick=True)["labels"] is None
     assert evaluate(Classes(Gradient.presets["tiny"], scene.info), scene, quick=True)["labels"] is None

@@ -173,6 +173,14 @@ def test_a_run_from_before_there_were_checkpoints_is_read(tmp_path: Path) -> Non
     )
 
 
+def test_a_run_from_before_there_were_labels_is_read(tmp_path: Path) -> None:
+    write_config(tmp_path, CONFIGURED)
+    values = json.loads((tmp_path / CONFIG).read_text())
+    del values["scene"]["num_labels"]
+    (tmp_path / CONFIG).write_text(json.dumps(values))
+    assert read_config(tmp_path) == replace(CONFIGURED, scene=replace(FORWARD, num_labels=0))
+
+
 def test_a_place_where_no_folder_can_be_made_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
