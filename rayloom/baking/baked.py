@@ -48,9 +48,5 @@ class BakedScene:
             flat.origins, flat.directions, flat.near, flat.far, self.atlas, self.step, self.stop
         )
         background = flat.origins.new_tensor(self.origin.scene.background)
-        rgb = background.repeat(len(flat.near), 1)
-        (met,) = sums.opacity.nonzero(as_tuple=True)
-        opacity = sums.opacity[met]
-        color = self.shading.color(sums.values[met], opacity, flat.view_directions[met])
-        rgb[met] = color + (1 - opacity)[:, None] * background
+        rgb = self.shading.over(background, sums.values, sums.opacity, flat.view_directions)
         return Image(rgb.view(*rays.shape, 3), sums.opacity.view(rays.shape), sums.depth.view(rays.shape))

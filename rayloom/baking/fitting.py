@@ -25,8 +25,8 @@ from rayloom.scene_info import SceneKind
 
 PILOT = 128
 """Voxels across the first, quick bake, from whose size the next one's resolution follows."""
-FINEST: dict[SceneKind, int] = {"object": 512, "unbounded": 1024, "forward-facing": 1024}
-"""Voxels beyond which nothing is gained: as fine as the default field itself."""
+FINEST: dict[SceneKind, int] = {"object": 320, "unbounded": 1024, "forward-facing": 1024}
+"""Voxels beyond which little is gained, while pages take longer to load and to show."""
 MEGABYTES: dict[SceneKind, float] = {"object": 15.0, "unbounded": 40.0, "forward-facing": 40.0}
 """Of a page, where nobody says how large it may be."""
 COARSEST = 16
@@ -42,6 +42,8 @@ class Page:
     text: str
     resolution: int
     megabytes: float
+    fixed: float
+    """Megabytes of it that are no voxels."""
 
 
 def bake_page(
@@ -74,7 +76,7 @@ def bake_page(
         made = _made(voxels, wanted, origin, title)
         finer = resolution or _next_resolution(made, max_mb, scene.info.kind)
         if finer == wanted:
-            told = partial(tell, "comparing with the field")
+            told = partial(tell, "learning what the field shows")
             values = stages.kept("refined", partial(refined, method, cameras, voxels, told))
             made = _made(replace(voxels, values=values), wanted, origin, title)
             finer = resolution or _next_resolution(made, max_mb, scene.info.kind)
@@ -82,20 +84,28 @@ def bake_page(
             shutil.rmtree(parts, ignore_errors=True)
             return made
         if finer == wanted:
-            found = f"the page has {made.megabytes:.2g} MB at --resolution {wanted}"
-            raise InputError("--max-mb", f"{found}; expected at most {max_mb:g}")
+            raise _too_large(made, max_mb)
         pilot, wanted = pilot or voxels, finer
+
+
+def _too_large(made: Page, max_mb: float) -> InputError:
+    found = f"the page has {made.megabytes:.2g} MB at --resolution {made.resolution}"
+    return InputError("--max-mb", f"{found}; expected at most {max_mb:g}")
 
 
 def _made(voxels: Voxels, resolution: int, origin: Origin, title: str) -> Page:
     text = page(voxels, origin, title)
-    return Page(text, resolution, len(page_bytes(text)) / 1e6)
+    begin = text.index('<script id="voxels"')
+    letters = text.index("</script>", begin) - begin
+    megabytes = len(page_bytes(text)) / 1e6
+    return Page(text, resolution, megabytes, megabytes * (1 - letters / len(text)))
 
 
 def _next_resolution(made: Page, max_mb: float, kind: SceneKind) -> int:
     """The resolution to bake at after a page, or that page's own if it can stay."""
     # Surfaces have as many voxels as the square of the resolution.
-    planned = int(made.resolution * math.sqrt(MARGIN * max_mb / made.megabytes))
+    room = max(MARGIN * max_mb - made.fixed, 0.0)
+    planned = int(made.resolution * math.sqrt(room / (made.megabytes - made.fixed)))
     if made.resolution == PILOT:
         planned = min(planned, FINEST[kind])
     elif made.megabytes <= max_mb:

@@ -25,7 +25,7 @@ from rayloom.kernels.voxels import CHANNELS, MAX_LEVEL, Sums, VoxelAtlas, trace_
 from rayloom.method import Method
 from rayloom.types import Rays
 
-STEPS = 120
+STEPS = 60
 PASSES = 8
 """Rays at most for each pixel of the photos."""
 DRAWN = 1 << 17

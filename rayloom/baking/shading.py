@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rayloom.geometry.directions import spherical_harmonics
+from rayloom.kernels.dispatch import numba_suits
 from rayloom.kernels.voxels import MAX_LEVEL
 from rayloom.types import Record
 
@@ -56,6 +57,23 @@ class Shading(Record):
         features = self.low * opacity[..., None] + self.span * values[..., 3:]
         color = values[..., :3] + (features[..., None] * self.responses(directions)).sum(-2)
         return color.clamp(min=0).minimum(opacity[..., None])
+
+    def over(
+        self,
+        background: Float[Tensor, "3"],
+        values: Float[Tensor, "rays 11"],
+        opacity: Float[Tensor, " rays"],
+        directions: Float[Tensor, "rays 3"],
+    ) -> Float[Tensor, "rays 3"]:
+        """The same over a background."""
+        if numba_suits(values, opacity, directions):
+            from rayloom.kernels.numba.voxel_shading import shaded  # noqa: PLC0415  Numba may be missing.
+
+            return shaded(values, opacity, directions, self.basis, self.low, self.span, background)
+        rgb = (1 - opacity)[:, None] * background
+        (met,) = opacity.nonzero(as_tuple=True)
+        rgb[met] += self.color(values[met], opacity[met], directions[met])
+        return rgb
 
 
 def harmonics(directions: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 15"]:

@@ -25,6 +25,7 @@ PROBLEMS = (
     ray_problems.segment_sum_backward,
     ray_problems.composite_packed_forward,
     voxel_problems.trace_voxels_forward,
+    voxel_problems.voxel_gradients_backward,
 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from rayloom.kernels.dispatch import Implementation, faster
@@ -23,6 +23,8 @@ CHANNELS = 12
 """Bytes of a voxel: density, three of colour, eight features."""
 
 MAX_LEVEL = 255.0
+RAYS_AT_ONCE = 1024
+"""Rays of which the reference holds all looks in memory."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,9 @@ class VoxelAtlas(Record):
 
     slots: Int[Tensor, "x y z"]
     """Which block of `voxels` fills a place, or -d where no block lies fewer than d blocks away."""
-    voxels: UInt8[Tensor, "blocks 9 9 9 12"]
-    """By block and corner in x, y, z: density, red, green, blue and eight features."""
+    voxels: Num[Tensor, "blocks 9 9 9 12"]
+    """By block and corner in x, y, z: density, red, green, blue and eight features. Bytes, and real
+    numbers in the reference of gradients."""
     filled: Bool[Tensor, "blocks 8 8 8"]
     """Cells that have a corner with matter; in the others there is none."""
     space: VoxelSpace
@@ -188,7 +191,9 @@ def trace_voxels(
     """
     if fast := faster(trace_voxels, implementation, origins, directions, near, far):
         return fast(origins, directions, near, far, atlas, step, stop)
-    return _sums(origins, directions, near, far, atlas, step, stop)
+    rays = zip(*(part.split(RAYS_AT_ONCE) for part in (origins, directions, near, far)), strict=True)
+    parts = [_sums(*some, atlas=atlas, step=step, stop=stop) for some in rays]
+    return Sums(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 def voxel_gradients(
@@ -214,12 +219,16 @@ def voxel_gradients(
     grads = (grad_values, grad_opacity)
     if fast := faster(voxel_gradients, implementation, origins, directions, near, far, *grads):
         return fast(origins, directions, near, far, *grads, atlas, rows, num_rows, step, stop)
-    with torch.enable_grad():
-        corners = atlas.voxels.to(near).requires_grad_()
-        sums = _sums(origins, directions, near, far, replace(atlas, voxels=corners), step, stop)
-        loss = (sums.values * grad_values).sum() + (sums.opacity * grad_opacity).sum()
-        (found,) = torch.autograd.grad(loss, corners)
-    return near.new_zeros(num_rows, CHANNELS).index_add(0, rows.flatten().long(), found.view(-1, CHANNELS))
+    corners, out = atlas.voxels.to(near).requires_grad_(), near.new_zeros(num_rows, CHANNELS)
+    inputs = (origins, directions, near, far, *grads)
+    for *rays, values, opacity in zip(*(part.split(RAYS_AT_ONCE) for part in inputs), strict=True):
+        with torch.enable_grad():
+            sums = _sums(*rays, atlas=replace(atlas, voxels=corners), step=step, stop=stop)
+            loss = (sums.values * values).sum() + (sums.opacity * opacity).sum()
+            # Where nothing is met, no corner has a part in the loss.
+            (found,) = torch.autograd.grad(loss + 0 * corners.sum(), corners)
+        out.index_add_(0, rows.flatten().long(), found.view(-1, CHANNELS))
+    return out
 
 
 def _sums(

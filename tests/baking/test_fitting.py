@@ -64,9 +64,9 @@ def test_a_larger_page_is_finer_and_none_is_too_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting, "PILOT", 32)
-    sizes = [made(tmp_path, limit) for limit in (0.15, 0.5)]
+    sizes = [made(tmp_path, limit) for limit in (0.12, 0.2)]
     assert sizes[0].resolution < sizes[1].resolution
-    for limit, size in zip((0.15, 0.5), sizes, strict=True):
+    for limit, size in zip((0.12, 0.2), sizes, strict=True):
         assert 0.4 * limit < size.megabytes <= limit
         assert len(page_bytes(size.text)) / 1e6 == pytest.approx(size.megabytes)
     assert not (tmp_path / "parts").exists()

@@ -13,10 +13,10 @@ from tests.baking.shining_ball import baked_scene, baked_voxels, cameras_around,
 
 
 def test_spoilt_voxels_find_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refining, "STEPS", 40)
+    monkeypatch.setattr(refining, "STEPS", 25)
     monkeypatch.setattr(refining, "PASSES", 40)
     monkeypatch.setattr(refining, "DRAWN", 4096)
-    true = baked_voxels(tmp_path / "parts", resolution=32)
+    true = baked_voxels(tmp_path / "parts", resolution=24)
     values = true.values.clone()
     kept = values[..., 0] > 0
     noise = torch.randint(-30, 31, (int(kept.sum()), 12), generator=torch.Generator().manual_seed(0))

@@ -11,6 +11,7 @@ from rayloom.baking.shading import (
     fit_voxels,
     harmonics,
 )
+from rayloom.kernels.dispatch import use_reference
 
 
 def directions(n: int, m: int) -> torch.Tensor:
@@ -64,3 +65,16 @@ def test_a_ray_adds_up_colours_before_it_looks_at_its_direction() -> None:
     total = shading.color((weights[:, None] * voxels).sum(0, keepdim=True), weights.sum()[None], seen)
     expected = (weights[:, None] * colors).sum(0).clamp(min=0).minimum(weights.sum())
     torch.testing.assert_close(total[0], expected)
+
+
+def test_all_rays_at_once_have_the_colours_of_the_reference() -> None:
+    shading = Shading(0.1 * torch.randn(NUM_FEATURES, 3, 15), -torch.rand(8), 2 + torch.rand(8))
+    opacity = torch.rand(3000) * (torch.rand(3000) < 0.5)
+    values, seen = opacity[:, None] * torch.rand(3000, 11), directions(3000, 1)[:, 0]
+    background = torch.tensor([0.1, 0.5, 1.0])
+    with use_reference():
+        expected = shading.over(background, values, opacity, seen)
+    assert (expected[opacity == 0] == background).all()
+    torch.testing.assert_close(
+        shading.over(background, values, opacity, seen), expected, rtol=1e-5, atol=1e-6
+    )

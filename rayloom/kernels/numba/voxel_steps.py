@@ -17,10 +17,6 @@ from rayloom.kernels.voxels import BLOCK, CHANNELS, VoxelAtlas
 
 VOXELS = (BLOCK + 1) ** 3
 NEVER = f32(3e38)
-BUNDLE = 16
-"""Rays that approach matter together."""
-NUDGE = f32(0.01)
-"""Of a voxel, beyond the wall of an empty block."""
 
 
 class Atlas(NamedTuple):
@@ -99,54 +95,6 @@ def in_bounds(line, near, far, atlas):
 
 
 @inlined
-def approach(origins, directions, begin, end, near, far, atlas, front):
-    """Write to `front` how far some rays, BUNDLE at most, come before they meet a block with matter.
-
-    They take turns: a jump has to wait for what the one before has found, and meanwhile others jump.
-    """
-    for i in range(end - begin):
-        line = line_of(origins, directions, begin + i, atlas)
-        enter, leave = in_bounds(line, near[begin + i], far[begin + i], atlas)
-        for axis in range(3):
-            front[(PLACE + axis) * BUNDLE + i] = line.place[axis]
-            front[(SLOPE + axis) * BUNDLE + i] = line.slope[axis]
-            front[(INVERSE + axis) * BUNDLE + i] = line.inverse[axis]
-        front[END * BUNDLE + i] = leave
-        front[START * BUNDLE + i] = front[i] = enter
-    moving = not atlas.contracted
-    while moving:
-        moving = False
-        for i in range(end - begin):
-            if front[i] < front[END * BUNDLE + i]:
-                moving |= _jump(i, atlas, front)
-
-
-PLACE, SLOPE, INVERSE, START, END = 1, 4, 7, 10, 11
-"""Rows of a front, after that of distances: each has a number for each ray."""
-FRONT = (END + 1) * BUNDLE
-
-
-@inlined
-def _jump(i, atlas, front):
-    """Take one ray of a front over the empty blocks that it is in; whether there are any."""
-    t = front[i]
-    x = front[PLACE * BUNDLE + i] + t * front[SLOPE * BUNDLE + i]
-    y = front[(PLACE + 1) * BUNDLE + i] + t * front[(SLOPE + 1) * BUNDLE + i]
-    z = front[(PLACE + 2) * BUNDLE + i] + t * front[(SLOPE + 2) * BUNDLE + i]
-    block, _ = _block((x, y, z), atlas)
-    slot = np.int64(atlas.slots[block])
-    if slot >= 0:
-        return False
-    leave = NEVER
-    for axis in range(3):
-        place, inverse = front[(PLACE + axis) * BUNDLE + i], front[(INVERSE + axis) * BUNDLE + i]
-        leave = min(leave, _wall(place, inverse, block[axis], -slot - 1))
-    # Behind the wall, where rounding cannot bring it back; a step that this skips begins a little before.
-    front[i] = max(leave, t) + NUDGE * atlas.width
-    return True
-
-
-@inlined
 def first_step(near, rule):
     """The first step whose midpoint is not before `near`."""
     u = f32(_next_step(near, rule))
@@ -174,7 +122,7 @@ def next_look(line, u, start, far, atlas, rule):
         if not t < far:
             return u, end, t, f32(0), -1, (f32(0), f32(0), f32(0))
         norm, largest, place = _place(line, t, atlas)
-        block, inside = _block(place, atlas)
+        block, inside = block_of(place, atlas)
         slot = np.int64(atlas.slots[block])
         if slot >= 0:
             if atlas.filled[slot * BLOCK**3 + _cell(inside)] != 0:
@@ -220,7 +168,7 @@ def _place(line, t, atlas):
 
 
 @inlined
-def _block(place, atlas):
+def block_of(place, atlas):
     """The block of a place, and where the place is in it."""
     bx, x = _along(place[0], atlas.slots.shape[0])
     by, y = _along(place[1], atlas.slots.shape[1])
@@ -259,14 +207,14 @@ def first_corner(slot, inside):
 def _leave_box(line, block, reach):
     """Where the ray leaves the empty blocks around one, up to `reach` away, in space that has an end."""
     return min(
-        _wall(line.place[0], line.inverse[0], block[0], reach),
-        _wall(line.place[1], line.inverse[1], block[1], reach),
-        _wall(line.place[2], line.inverse[2], block[2], reach),
+        wall(line.place[0], line.inverse[0], block[0], reach),
+        wall(line.place[1], line.inverse[1], block[1], reach),
+        wall(line.place[2], line.inverse[2], block[2], reach),
     )
 
 
 @inlined
-def _wall(place, inverse, block, reach):
+def wall(place, inverse, block, reach):
     """The same on one axis."""
     if inverse > f32(0):
         return (f32(BLOCK * (block + reach + 1)) - place) * inverse

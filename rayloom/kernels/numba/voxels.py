@@ -15,12 +15,8 @@ from rayloom.kernels.numba.stepping import SLACK, rule_of, t_from_u
 from rayloom.kernels.numba.threads import run
 from rayloom.kernels.numba.vector import fetch_add, scatter_row
 from rayloom.kernels.numba.voxel_bytes import LANES, add_scaled, corner_offsets, mix_bytes
+from rayloom.kernels.numba.voxel_front import BUNDLE, END, FRONT, START, approach
 from rayloom.kernels.numba.voxel_steps import (
-    BUNDLE,
-    END,
-    FRONT,
-    START,
-    approach,
     arrays_of,
     first_corner,
     first_step,
@@ -127,21 +123,23 @@ def voxel_gradients(
     step: StepRule,
     stop: float,
 ) -> Float[Tensor, "num_rows 12"]:
-    """Gradients with respect to corners, on one thread: where several add to a row, sums would get lost."""
+    """Gradients with respect to corners."""
     rays = [tensor.detach().contiguous().numpy() for tensor in (origins, directions, near, far)]
     sums = trace_voxels(origins, directions, near, far, atlas, step, stop)
-    inner_products = (grad_values * sums.values).sum(-1) + grad_opacity * sums.opacity
+    products = (grad_values * sums.values).sum(-1) + grad_opacity * sums.opacity
     grads = torch.cat([grad_opacity[:, None], grad_values / MAX_LEVEL], dim=-1).contiguous().numpy()
     out = np.zeros(num_rows * CHANNELS, np.float32)
     flat_rows = rows.int().contiguous().numpy().reshape(-1)
-    _trace_back(
-        *rays, arrays_of(atlas), flat_rows, rule_of(step), f32(stop), grads, inner_products.numpy(), out
-    )
+    inputs = (*rays, arrays_of(atlas), flat_rows, rule_of(step), f32(stop), grads, products.numpy())
+    # One block of work is done by one thread: where several add to a row, sums would get lost.
+    run(_trace_back, 1, *inputs, out)
     return torch.from_numpy(out).view(num_rows, CHANNELS)
 
 
 @kernel
-def _trace_back(origins, directions, near, far, atlas, rows, rule, stop, grads, products, out):
+def _trace_back(
+    thread, counter, origins, directions, near, far, atlas, rows, rule, stop, grads, products, out
+):
     """Add the gradients of all rays to those of the corners; `products` are sums times their gradients."""
     buffers = (np.empty(LANES, np.float32), np.zeros(8 * 16, np.int32), np.zeros(8 * 16, np.float32))
     for ray in range(near.shape[0]):
