@@ -67,7 +67,7 @@ CLAIMS = (
     Claim(
         name="over-nerf",
         description="Gain over NeRF, which has no time, at unseen moments and views, equal steps.",
-        threshold=0.0,
+        threshold=0.5,
         better="higher",
         measure=lambda seed: _gain("NeRF", seed),
         unit="dB",
@@ -76,7 +76,7 @@ CLAIMS = (
     Claim(
         name="canonical-scene-over-time-as-input",
         description="Gain over T-NeRF, whose network sees the time, at unseen moments and views.",
-        threshold=0.0,
+        threshold=0.2,
         better="higher",
         measure=lambda seed: _gain("T-NeRF", seed),
         unit="dB",
@@ -90,6 +90,9 @@ CLAIMS = (
         measure=_canonical,
         unit="dB",
         seeds=3,
+        analysis="""One photo of 35 says where the scene of time 0 is: a moment later displacements are free.
+        After 400 steps things still lie beside their places there; the paper has 800,000. Presumably longer
+        runs would put them right; they were not tried.""",
     ),
     Claim(
         name="real-video-over-nerf",
@@ -98,5 +101,8 @@ CLAIMS = (
         better="higher",
         measure=_real,
         unit="dB",
+        analysis="""800 steps of 256 rays see fewer rays than the frames have pixels. Presumably pictures are
+        still more blurred than the hand moves, and NeRF is quicker to get there; the paper has 800,000 steps.
+        Longer runs were not tried.""",
     ),
 )

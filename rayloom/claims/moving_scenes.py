@@ -60,7 +60,7 @@ def hand_over_books() -> "Scene":
     return captured("dynamic_nonrigid_example", DataConfig(scale=8))
 
 
-REAL_STEPS = 1200
+REAL_STEPS = 800
 REAL_NETWORK: dict[str, object] = {
     "num_coarse": 16, "num_fine": 12, "width": 48, "depth": 4, "rays_per_step": 256, "lr": 5e-3,
     "lr_final": 3e-4,
