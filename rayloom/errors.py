@@ -15,9 +15,15 @@ class InputError(ValueError):
         text = f"{where}: {problem}"
         if len(text) > LONGEST:
             text = f"{text[: LONGEST - 200]} ... {text[-190:]}"
-        super().__init__("".join(map(_printable, text)))
+        super().__init__(printable(text))
 
 
-def _printable(letter: str) -> str:
-    shown = letter.isprintable() or letter.isspace()
-    return letter if shown else letter.encode("unicode_escape").decode("ascii")
+def printable(text: str) -> str:
+    """A text of which no letter can steer a terminal."""
+    return "".join(
+        letter if letter.isprintable() or letter.isspace() else _escaped(letter) for letter in text
+    )
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")

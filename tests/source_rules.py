@@ -18,6 +18,11 @@ PICKLES = "runs code from files; expected JSON, npy or safetensors"
 FORBIDDEN_IMPORTS = dict.fromkeys(["pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"], PICKLES)
 FORBIDDEN_IMPORTS |= {"torchvision": "pulls a CUDA build of torch"}
 
+RUNS_TEXT = {"eval", "exec", "compile", "__import__", "runpy.run_path"}
+METHOD_LOADERS = {"rayloom/methods/_outline.py"}
+SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
+UNSAFE_YAML = {"yaml.load", "yaml.unsafe_load", "yaml.full_load"}
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Offences = Iterator[tuple[int, str]]
 
@@ -141,6 +146,19 @@ def nothing_is_pickled(file: Source) -> Offences:
             yield node.value.lineno, f"allow_pickle {PICKLES}"
 
 
+def nothing_from_files_is_run(file: Source) -> Offences:
+    for node in file.nodes:
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        if name in RUNS_TEXT and file.path not in METHOD_LOADERS:
+            yield node.lineno, f"{name} runs text; only a method's own file is ever run"
+        if name in SHELLS or any(k.arg == "shell" and ast.unparse(k.value) != "False" for k in node.keywords):
+            yield node.lineno, f"{name} starts a shell, in which names of files are commands"
+        if name in UNSAFE_YAML:
+            yield node.lineno, f"{name} {PICKLES}"
+
+
 def nothing_is_left_to_do(file: Source) -> Offences:
     for line, text in [*file.comments(), *file.docstrings()]:
         if found := re.search(r"\b(TODO|FIXME|XXX|HACK)\b", text):
@@ -184,6 +202,9 @@ RULES = [
     Rule(nothing_is_printed, matching("rayloom/*.py", but="rayloom/cli/*"), ("print(1)",)),
     Rule(forbidden_packages_stay_out, EVERYWHERE, ("import pickle", "from torchvision.io import x")),
     Rule(nothing_is_pickled, EVERYWHERE, ("torch.load('x')", "np.load('x', allow_pickle=True)")),
+    Rule(
+        nothing_from_files_is_run, PACKAGE, ("eval(x)", "os.system(x)", "run(x, shell=True)", "yaml.load(x)")
+    ),
     Rule(nothing_is_left_to_do, EVERYWHERE, ("# TODO: more", '"""FIXME"""')),
     Rule(modules_have_no_banners, EVERYWHERE, ("# ---- losses ----", "########")),
 ]

@@ -26,7 +26,9 @@ from rayloom.kernels import StepRule
 from rayloom.kernels.voxels import DensityScale, VoxelSpace
 
 TINY = 1e-9
-"""Lengths and optical depths below this are nothing; their inverse is as large as numbers of a page may be."""
+"""Lengths and optical depths below this are nothing."""
+LARGEST_NUMBER = 1e30
+"""In a page; features of colours that hardly change may come near."""
 MOST_STEPS = 1e6
 """That a ray takes through a scene; the longest through the finest one takes a hundredth of it."""
 FORMAT = "rayloom baked scene, version 1"
@@ -153,7 +155,7 @@ def _are_numbers(rows: object, *shape: int) -> bool:
         numbers = np.array(rows, dtype=np.float64)
     except ValueError:
         return False
-    return numbers.shape == shape and bool((np.abs(numbers) < 1 / TINY).all())
+    return numbers.shape == shape and bool((np.abs(numbers) < LARGEST_NUMBER).all())
 
 
 def _ends(step: StepRule, far: float) -> bool:

@@ -5,6 +5,8 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 
+from rayloom.errors import printable
+
 
 def print_json(value: object) -> None:
     """A value on stdout as JSON; numbers that JSON has no word for become null."""
@@ -22,7 +24,8 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 def warn(messages: Iterable[str]) -> None:
     """Each message in a line on stderr."""
     for message in messages:
-        print(f"warning: {message}", file=sys.stderr)
+        # Names of files are in them.
+        print(f"warning: {printable(message)}", file=sys.stderr)
 
 
 def note(message: str, *, quiet: bool = False) -> None:

@@ -7,6 +7,7 @@ folder. So a run that was killed goes on where it was, and no finished rung is c
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -108,7 +109,9 @@ def _attempt(survey: Survey, rung: Rung, index: int, on_progress: OnProgress) ->
     folder = _rung_folder(survey, index)
     record = folder / "attempt.json"
     if record.is_file():
-        return msgspec.json.decode(record.read_bytes(), type=Attempt)
+        # One that a power cut tore off is no record.
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return msgspec.json.decode(record.read_bytes(), type=Attempt)
     began = time.perf_counter()
     try:
         sizes, error = _place(survey, rung, folder, on_progress)

@@ -86,7 +86,7 @@ def _is_finished(source: Path, out: Path, config: ProcessConfig) -> bool:
     if (out / SETTINGS).is_file():
         try:
             before = msgspec.json.decode((out / SETTINGS).read_bytes(), type=_Settings)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(out / SETTINGS, f"is damaged ({error}); expected a new folder") from error
         if before == settings:
             return finished

@@ -34,7 +34,7 @@ def begun(args: list[str]) -> ForkServerProcess:
 def _run(args: list[str]) -> None:
     os.setsid()
     # Where it is, should it never come to an end.
-    faulthandler.register(signal.SIGUSR1, file=sys.__stderr__)
+    faulthandler.register(signal.SIGUSR1, file=2)
     sys.exit(rayloom(args))
 
 

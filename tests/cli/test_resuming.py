@@ -24,6 +24,8 @@ from tests.cli.conftest import HAZE, in_memory
 from tests.cli.fresh_processes import begun, exit_code, kill, wait_for
 
 STEPS = 30
+KILLS, SEED = int(os.environ.get("RAYLOOM_KILLS", "50")), int(os.environ.get("RAYLOOM_KILLS_SEED", "0"))
+"""Of the torture, which may be run in pieces."""
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +151,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_line(
 
 @pytest.mark.torture
 def test_fifty_kills_lose_nothing(capture: Path, out: Path, whole: bytes) -> None:
-    chance, kills, runs, reached = random.Random(0), 50, 0, list[int]()
+    chance, kills, runs, reached = random.Random(SEED), KILLS, 0, list[int]()
     for number in range(1, kills + 1):
         before = last_step(out)
         if before < 0:

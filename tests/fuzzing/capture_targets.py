@@ -11,6 +11,7 @@ from PIL import Image
 
 from rayloom.data.formats.detect import read_capture
 from rayloom.data.formats.ply import read_points
+from rayloom.data.formats.saving import save_picture
 from rayloom.data.formats.writers import write_capture
 from rayloom.data.scene import DataConfig
 from tests.data.small_captures import FISHEYE, OPENCV, PINHOLE, SIMPLE, small_capture
@@ -20,6 +21,7 @@ from tests.fuzzing.mutations import BINARY, BYTES, JSON, TEXT, mutated, with_num
 FILES = {
     "blender": {"transforms_train.json": JSON},
     "transforms": {"transforms.json": JSON, "sparse_points.ply": BINARY},
+    "precomputed": {"precomputed.json": JSON},
     "llff": {"poses_bounds.npy": BINARY, "view_imgs.txt": TEXT},
     "colmap-text": {f"sparse/0/{name}.txt": TEXT for name in ("cameras", "images", "points3D")},
     "colmap-binary": {f"sparse/0/{name}.bin": BINARY for name in ("cameras", "images", "points3D")},
@@ -55,7 +57,10 @@ def capture_targets(folder: Path) -> Iterator[Target]:
     for format, files in FILES.items():
         for name, mutations in files.items():
             root = folder / f"{format} {Path(name).name}"
-            write_capture(small_capture(*CAMERAS.get(format, (SIMPLE,)), num_images=2), root, format)
+            if format == "precomputed":
+                _write_precomputed(root)
+            else:
+                write_capture(small_capture(*CAMERAS.get(format, (SIMPLE,)), num_images=2), root, format)
             if format == "transforms":
                 _add_everything(root)
             if format == "llff":
@@ -68,6 +73,15 @@ def capture_targets(folder: Path) -> Iterator[Target]:
     yield _arrays_of_tiny(folder / "arrays")
     (folder / "ascii.ply").write_bytes(ASCII_PLY)
     yield file_target("ascii.ply", folder / "ascii.ply", TEXT, lambda: read_points(folder / "ascii.ply"))
+
+
+def _write_precomputed(root: Path) -> None:
+    """As NR-NeRF keeps the cameras of a video; nothing writes it here."""
+    for index, frame in enumerate(small_capture(num_images=2).frames):
+        save_picture(frame.image, root / "images" / f"image{index:06}.png")
+    poses = [[[1, 0, 0, 7, 16], [0, 1, 0, 8, 24], [0, 0, 1, 9, 30]]] * 2
+    fields = {"poses": poses, "bds": [[0.5, 2.0], [0.5, 3.0]], "i_test": 1, "render_poses": []}
+    (root / "precomputed.json").write_text(json.dumps(fields))
 
 
 def _add_everything(root: Path) -> None:

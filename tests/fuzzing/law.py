@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 from rayloom.errors import InputError
 from tests.fuzzing.mutations import Mutation
 
-SECONDS = 5.0
+SECONDS, ASLEEP_SECONDS = 5.0, 60.0
+"""Of the processor, for a case, and by the clock: others may be busy on this machine."""
 MEGABYTES = 400
 """More than at the start that a case may take; a picture of as many pixels as are read takes as much."""
 LONGEST = 2000
@@ -127,20 +128,26 @@ def _watched(where: str, may_write: Path | None) -> Iterator[None]:
     """A block that ends in time, changes nothing on disk, and starts nothing."""
 
     def lose_patience(*_: object) -> NoReturn:
-        raise TooLong(f"took longer than {SECONDS} seconds")
+        raise TooLong(f"took longer than {SECONDS} seconds of the processor, or slept")
 
     watch = _watch()
     watch.offences.clear()
     watch.may_write = may_write and may_write.resolve()
-    before = signal.signal(signal.SIGALRM, lose_patience)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    timers = (
+        (signal.SIGPROF, signal.ITIMER_PROF, SECONDS),
+        (signal.SIGALRM, signal.ITIMER_REAL, ASLEEP_SECONDS),
+    )
+    before = [signal.signal(number, lose_patience) for number, _, _ in timers]
+    for _, timer, seconds in timers:
+        signal.setitimer(timer, seconds)
     watch.armed = True
     try:
         yield
     finally:
         watch.armed = False
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for (number, timer, _), handler in zip(timers, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
         assert not watch.offences, f"{where}: {watch.offences[:3]}"
 
 

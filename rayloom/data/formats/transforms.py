@@ -202,6 +202,8 @@ def _up(file: Path, fields: FileFields) -> NDArray[np.float64] | None:
     if fields.up is None:
         return None
     up = np.array(fields.up)
-    if up.shape != (3,) or not 0 < np.linalg.norm(up) < np.inf:
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(up)
+    if up.shape != (3,) or not 0 < length < np.inf:
         raise InputError(f"{file}: up", f"expected three numbers, not all 0; found {fields.up}")
-    return up / np.linalg.norm(up)
+    return up / length

@@ -261,14 +261,15 @@ def test_garbage_gives_an_input_error_or_a_capture_and_nothing_else(
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from(files))
         path.write_bytes(_mutated(path.read_bytes(), data))
-    start = time.perf_counter()
+    # Of the processor: others may be busy on this machine.
+    start = time.process_time()
     message = ""
     try:
         read_capture(copy, CONFIG)
     except InputError as error:
         message = str(error)
     assert "\n" not in message
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def _mutated(content: bytes, data: st.DataObject) -> bytes:
