@@ -59,7 +59,7 @@ def test_a_changed_letter_is_told(file: Path) -> None:
     text = file.read_text(encoding="utf-16")
     at = text.index('type="text/plain">') + 200
     file.write_text(text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1 :], encoding="utf-16")
-    with pytest.raises(InputError, match="voxels cannot be unpacked|bytes of voxels"):
+    with pytest.raises(InputError, match=r"voxels cannot be unpacked|bytes of voxels"):
         read_page(file)
 
 
