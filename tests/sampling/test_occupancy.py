@@ -37,6 +37,18 @@ def test_a_grid_contains_what_rays_look_at():
     assert not looked_at[points.norm(dim=-1) > 0.5 + 3**0.5 * (2 / 16)].any()
 
 
+def test_occupied_cells_are_those_that_rays_look_at():
+    grid = updated(None, cascades=2)
+    cells = grid.occupied_cells()
+    assert len(cells) / (2 * 32**3) == grid.occupied_share
+    cascade, cell = cells // 32**3, cells % 32**3
+    points = grid.points_in(cell, cascade, 32)
+    # Beyond the inner box, where alone the outer one is asked, and in the inner one.
+    asked = (points.abs().amax(-1) > 1) == (cascade == 1)
+    assert asked.any()
+    assert grid.contains(points[asked]).all()
+
+
 def test_an_update_finds_nothing_but_matter():
     grid = updated(4096, 60)
     share = grid.occupied_share
