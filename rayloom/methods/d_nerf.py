@@ -108,7 +108,9 @@ class DNeRF(Method[DNeRFConfig]):
         """When the first photo was taken."""
         self.first.copy_(views.cameras.time.min())
 
-    def places(self, points: Float[Tensor, "*batch n 3"], time: Float[Tensor, "*batch"]) -> Tensor:
+    def places(
+        self, points: Float[Tensor, "*batch n 3"], time: Float[Tensor, "*batch"]
+    ) -> Float[Tensor, "*batch n k"]:
         """What NeRF's network is asked for: where n points a ray were at first, or (x, y, z, t)."""
         if self.deformation is None:
             return torch.cat([points, time[..., None, None].expand(*points.shape[:-1], 1)], dim=-1)
