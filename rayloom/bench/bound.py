@@ -15,7 +15,7 @@ def flops_per_sample(field: HashField) -> int:
     """
     weights = sum(weight.numel() for weight in (*field.density_mlp, *field.color_mlp))
     hidden, inputs = field.color_mlp[0].shape
-    code = 0 if field.codes is None else field.codes.shape[1]
+    code = 0 if field.codes is None else field.codes.size
     return 6 * weights - 2 * hidden * (inputs - NUM_FEATURES - code)
 
 

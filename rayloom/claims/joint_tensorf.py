@@ -268,8 +268,7 @@ def _claims_of_cameras(place: Place, name: str) -> tuple[Claim, ...]:
               0.8, "higher", lambda seed: _lost(place, seed), seeds=5,
               analysis=PLAIN_FINDS_THEM if place == "chair" else ""),
         Claim(f"price-of-wrong-cameras-{name}", f"PSNR of new views lost against true cameras, {place}.",
-              1.5, "lower", lambda seed: _price_of_wrong_cameras(place, seed), unit="dB",
-              seeds=5),
+              1.5, "lower", lambda seed: _price_of_wrong_cameras(place, seed), unit="dB", seeds=5),
     )  # fmt: skip
 
 

@@ -125,6 +125,8 @@ CLAIMS = (
         better="lower",
         measure=_share_of_time,
         seeds=3,
+        analysis="After 50 steps Plenoxels are ahead of 300 steps of this small NeRF for every seed, "
+        "but that takes a quarter of its time; whether fewer steps would do was not tried.",
     ),
     Claim(
         name="total-variation",

@@ -49,8 +49,8 @@ class WeaveOptions:
     out: Path
     """New or empty folder for everything, or one in which an interrupted weave left its work."""
     path: str | None = None
-    """Where the camera of the film goes: orbit, spiral, interpolate, still, test, or a camera path FILE.json; by
-    default orbit, and spiral where all photos look one way."""
+    """Where the camera of the film goes: orbit, spiral, interpolate, still, test, or a camera path FILE.json;
+    by default orbit, and spiral where all photos look one way."""
     frames: int = 120
     """Of the film, where its path is no file."""
     max_mb: float | None = None

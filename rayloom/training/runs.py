@@ -103,7 +103,7 @@ def refuse_used(out: Path) -> None:
 
 
 def default_parent(data: Path, method: str) -> Path:
-    """Where the runs of a method on a capture go: `outputs/<capture>/<method>`; a picture goes by its name."""
+    """Where runs of a method on a capture go: `outputs/<capture>/<method>`; a picture goes by its name."""
     capture = data.resolve()
     if capture.is_file():
         is_part = capture.suffix in (".json", ".npy", ".npz")

@@ -137,7 +137,7 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def tab(browser: Any, viewer: Viewer) -> Iterator[Tab]:
-    """One for several tests, each of which leaves it bare and in colour: they run in any order and anywhere."""
+    """One for several tests, each of which leaves it bare and in colour: they run in any order."""
     tab = Tab(browser, viewer)
     tab.bare()
     yield tab
