@@ -13,8 +13,8 @@ Departs from the paper: a ray of no training photo has the codes that lie betwee
 time, and deformation codes begin in the order of the times; the elastic energy is taken at one point a ray,
 drawn by its weight, with the same expectation as the sum over all at a fraction of the cost; density is
 softplus(x - 1), and the last interval ends at the far bound; the world is scaled so that the scene fills the
-unit ball, and unless it is an object, points are even in disparity. Both robust losses lack the factor 0.03 of the authors' code, which is in the weights instead.
-Density at points, for meshes, is that of time 0.
+unit ball, and unless it is an object, points are even in disparity. Both robust losses lack the factor 0.03
+of the authors' code, which is in the weights instead. Density at points, for meshes, is that of time 0.
 """
 
 from dataclasses import dataclass, replace
