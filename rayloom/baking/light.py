@@ -10,8 +10,8 @@ from rayloom.kernels import StepRule
 from rayloom.kernels.voxels import CHANNELS, MAX_LEVEL, VoxelAtlas, voxel_gradients
 from rayloom.types import Rays
 
-MOST_RAYS = 1 << 22
-"""Rays that are counted, if the photos have as many pixels."""
+FEWEST_RAYS, MOST_RAYS = 1 << 20, 1 << 22
+"""Rays that are counted: one for each pixel of the photos, within these bounds."""
 RAYS_AT_ONCE = 1 << 18
 FAINT = 1e-3
 """Share of all light that the faintest corners may send together and yet be left out."""
@@ -44,7 +44,7 @@ def light_of_corners(
     gradient of what all rays gather with respect to the corner's colour.
     """
     generator, total = torch.Generator().manual_seed(0), torch.zeros(num_rows)
-    count = min(num_pixels(cameras), MOST_RAYS)
+    count = min(max(num_pixels(cameras), FEWEST_RAYS), MOST_RAYS)
     for begin in range(0, count, RAYS_AT_ONCE):
         rays = drawn_rays(cameras, min(RAYS_AT_ONCE, count - begin), generator)
         color, nothing = torch.zeros(len(rays.near), CHANNELS - 1), torch.zeros_like(rays.near)

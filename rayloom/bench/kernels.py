@@ -19,6 +19,7 @@ PROBLEMS = (
     field_problems.total_variation_backward,
     field_problems.sparse_adam,
     ray_problems.march_forward,
+    ray_problems.leaf_segments_forward,
     ray_problems.packed_weights_forward,
     ray_problems.packed_weights_backward,
     ray_problems.segment_sum_forward,

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from rayloom.bench.limits import Limits
 from rayloom.bench.problem import Problem, backward, copied
@@ -16,6 +18,7 @@ from rayloom.kernels import (
     packed_weights,
     segment_sum,
 )
+from rayloom.kernels.octree import leaf_segments, octree_nodes
 from rayloom.types import PackedSamples
 
 SAMPLES_PER_RAY = 16
@@ -25,18 +28,26 @@ STEP = 2 / 192
 
 def march_forward(limits: Limits, device: torch.device, effort: Effort) -> Problem:
     """Steps through a ball in a grid of 128^3 cells; each sample found is written as 16 bytes."""
-    cell = torch.linspace(-1, 1, 128, device=device)
-    distance = torch.stack(torch.meshgrid(cell, cell, cell, indexing="ij")).norm(dim=0)
-    grid = occupancy_bits((distance < 0.2)[None], (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    n = max(effort.items // SAMPLES_PER_RAY, 1)
-    origins = 2 * torch.nn.functional.normalize(torch.randn(n, 3, device=device), dim=-1)
-    directions = torch.nn.functional.normalize(0.5 * torch.rand(n, 3, device=device) - 0.25 - origins, dim=-1)
-    rays = (origins, directions, torch.ones(n, device=device), torch.full((n,), 3.0, device=device))
+    grid = occupancy_bits(_ball(device)[None], (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    rays = _rays(device, effort)
     samples = len(march(*rays, grid, StepRule(STEP)).starts)
     return Problem(
         *("march", march, rays, samples, "samples"),
         lambda implementation: lambda: march(*rays, grid, StepRule(STEP), implementation=implementation),
         *(copied(limits, 16, samples), "copying bytes"),
+    )
+
+
+def leaf_segments_forward(limits: Limits, device: torch.device, effort: Effort) -> Problem:
+    """The same ball as leaves of an octree, on its level of 128^3 cells; a leaf's number is 8 bytes more."""
+    cells = _ball(device).nonzero()
+    tree = octree_nodes(torch.full((len(cells),), 7, device=device), cells, 7, (-1.0, -1.0, -1.0), 2.0)
+    rays = _rays(device, effort)
+    samples = len(leaf_segments(*rays, tree)[1])
+    return Problem(
+        *("leaf_segments", leaf_segments, rays, samples, "samples"),
+        lambda implementation: lambda: leaf_segments(*rays, tree, implementation=implementation),
+        *(copied(limits, 24, samples), "copying bytes"),
     )
 
 
@@ -101,6 +112,20 @@ def composite_packed_forward(limits: Limits, device: torch.device, effort: Effor
 
     about = ("composite_packed", packed_weights, (density,), len(density), "samples")
     return Problem(*about, call, copied(limits, 32, len(density)), "copying bytes")
+
+
+def _ball(device: torch.device) -> Bool[Tensor, "128 128 128"]:
+    """The cells of a cube that hold matter."""
+    cell = torch.linspace(-1, 1, 128, device=device)
+    return torch.stack(torch.meshgrid(cell, cell, cell, indexing="ij")).norm(dim=0) < 0.2
+
+
+def _rays(device: torch.device, effort: Effort) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Origins, directions and bounds of rays from all around past the ball and through it."""
+    n = max(effort.items // SAMPLES_PER_RAY, 1)
+    origins = 2 * torch.nn.functional.normalize(torch.randn(n, 3, device=device), dim=-1)
+    directions = torch.nn.functional.normalize(0.5 * torch.rand(n, 3, device=device) - 0.25 - origins, dim=-1)
+    return origins, directions, torch.ones(n, device=device), torch.full((n,), 3.0, device=device)
 
 
 def _samples(device: torch.device, effort: Effort) -> PackedSamples:

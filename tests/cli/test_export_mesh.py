@@ -18,9 +18,7 @@ from tests.export.known_fields import CENTER, RADIUS, ball_world, field_of, phot
 def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose field is a ball."""
     scene = scene_of(photographed(ball_world()).capture)
-    monkeypatch.setattr(
-        export_mesh, "open_run", lambda run, data, device: (field_of(ball_world(), scene), scene)
-    )
+    monkeypatch.setattr(export_mesh, "open_run", lambda *_: (field_of(ball_world(), scene), scene))
 
 
 def test_a_mesh_lies_in_the_frame_that_is_asked_for(

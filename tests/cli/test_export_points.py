@@ -15,9 +15,7 @@ def test_points_lie_on_the_surface_in_the_frame_of_the_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     scene = scene_of(photographed(ball_world()).capture)
-    monkeypatch.setattr(
-        export_points, "open_run", lambda run, data, device: (field_of(ball_world(), scene), scene)
-    )
+    monkeypatch.setattr(export_points, "open_run", lambda *_: (field_of(ball_world(), scene), scene))
     args = ["export", "run", "points", "--out", str(tmp_path / "ball.ply"), "--points", "200"]
     assert json_of(args, capsys)["points"] == 200  # pyright: ignore[reportIndexIssue, reportArgumentType, reportCallIssue]
     points = read_points(tmp_path / "ball.ply")

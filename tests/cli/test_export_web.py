@@ -32,7 +32,7 @@ def test_a_page_is_made_and_compared_with_its_field(
 ) -> None:
     scene = load_scene(capture, DataConfig())
     method = ShiningBall(BallConfig(), scene.info)
-    monkeypatch.setattr(export_web, "open_run", lambda run, data, device: (method, scene))
+    monkeypatch.setattr(export_web, "open_run", lambda *_: (method, scene))
     out = tmp_path / "new" / "scene.html"
     args = ["export", str(trained.run), "web", "--resolution", "24", "--out", str(out)]
     result = json_of(args, capsys)
