@@ -38,7 +38,8 @@ def similarity(scale: float, vector: list[float], shift: list[float]) -> np.ndar
 
 
 numbers = st.lists(st.floats(-3, 3), min_size=3, max_size=3)
-similarities = st.builds(similarity, st.floats(-4, 4).map(lambda x: 10**x), numbers, numbers)
+# Made within tests: the type checker draws from the random numbers that strategies must leave alone.
+similarities = st.tuples(st.floats(-4, 4).map(lambda x: 10**x), numbers, numbers)
 
 
 def off_the_ball(points: np.ndarray) -> float:
@@ -48,7 +49,8 @@ def off_the_ball(points: np.ndarray) -> float:
 
 @settings(max_examples=5, deadline=None)
 @given(similarities)
-def test_mesh_points_and_cameras_land_in_the_raw_frame(raw_from_true: np.ndarray):
+def test_mesh_points_and_cameras_land_in_the_raw_frame(parts: tuple[float, list[float], list[float]]):
+    raw_from_true = similarity(*parts)
     capture = moved(MADE, raw_from_true)
     scene, true_from_raw = scene_of(capture), invert_similarity(raw_from_true)
     field = field_of(ball_world(), scene, raw_from_true)
