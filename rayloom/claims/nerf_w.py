@@ -107,6 +107,9 @@ CLAIMS = (
         measure=lambda seed: _gain("both", "NeRF-W", seed),
         unit="dB",
         seeds=3,
+        analysis="The pilot, at another seed, gained 1.79 dB over a NeRF that was 1.2 dB lower, and half of "
+        "that is asked for. Presumably worlds differ in how much of them tints and occluders spoil; others "
+        "were not tried.",
     ),
     Claim(
         name="codes-cure-tint",
