@@ -6,12 +6,12 @@ claims share is trained once for each seed, so that most of the time is told bes
 on captures look for them in the folder that RAYLOOM_DATA names.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from rayloom.claims.experiments import captured, held_out_psnr, photograph, trained
+from rayloom.claims.picture_times import first_held_out, ratio_of_times
 from rayloom.claims.records import Claim, Measurement
 
 if TYPE_CHECKING:
@@ -108,33 +108,15 @@ def _fewer_multiply_adds(seed: int) -> Measurement:
 
 def _picture(place: Place, seed: int) -> "Rays":
     """The rays of the first held-out photo, in one row."""
-    from rayloom.data.batches import scene_cameras
-
-    scene = _scene(place, seed)
-    rays = scene_cameras(scene).image_rays(scene.indices("test")[0])
+    rays = first_held_out(_scene(place, seed))
     return rays.reshape(rays.shape.numel())
-
-
-def _ratio_of_times(slow: Callable[[], object], quick: Callable[[], object]) -> Measurement:
-    """Least processor time of one work over that of another; the baseline is the former in seconds."""
-    import torch
-
-    def seconds(work: Callable[[], object]) -> float:
-        start = time.process_time()
-        work()
-        return time.process_time() - start
-
-    with torch.inference_mode():
-        times = [(seconds(slow), seconds(quick)) for _ in range(NUM_TIMES + 1)]
-    longer, shorter = (min(column[1:]) for column in zip(*times, strict=True))
-    return Measurement(measured=longer / shorter, baseline=longer)
 
 
 def _speed(place: Place, seed: int) -> Measurement:
     """Of a picture of the teacher against one of its students."""
     method, rays = _run(place, seed).eval(), _picture(place, seed)
     fields = method.teacher, method.students
-    return _ratio_of_times(*(partial(method.render_by, field, rays) for field in fields))
+    return ratio_of_times(*(partial(method.render_by, field, rays) for field in fields), repeats=NUM_TIMES)
 
 
 def _speed_at_full_size(place: Place, seed: int) -> Measurement:
@@ -154,7 +136,7 @@ def _speed_at_full_size(place: Place, seed: int) -> Measurement:
         for points, directions in asked:
             field(points, directions)
 
-    return _ratio_of_times(partial(ask, full.teacher), partial(ask, full.students))
+    return ratio_of_times(partial(ask, full.teacher), partial(ask, full.students), repeats=NUM_TIMES)
 
 
 def _skipped_queries(place: Place, seed: int) -> Measurement:

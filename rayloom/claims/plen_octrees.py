@@ -6,13 +6,13 @@ the time is told beside the first of them. Claims on captures look for them in t
 names.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from rayloom.claims.experiments import captured, held_out_psnr, photograph, trained
+from rayloom.claims.picture_times import first_held_out, ratio_of_times
 from rayloom.claims.records import Claim, Measurement
 
 if TYPE_CHECKING:
@@ -110,32 +110,16 @@ def _cost_of_fitting(seed: int) -> Measurement:
 
 def _picture(place: Place, seed: int) -> "Rays":
     """The rays of the first held-out photo, in one row."""
-    from rayloom.data.batches import scene_cameras
-
-    scene = _scene(place, seed)
-    rays = scene_cameras(scene).image_rays(scene.indices("test")[0])
+    rays = first_held_out(_scene(place, seed))
     return rays.reshape(rays.shape.numel())
-
-
-def _ratio_of_times(slow: Callable[[], object], quick: Callable[[], object]) -> Measurement:
-    """Least processor time of one work over that of another; the baseline is the former in seconds."""
-    import torch
-
-    def seconds(work: Callable[[], object]) -> float:
-        start = time.process_time()
-        work()
-        return time.process_time() - start
-
-    with torch.inference_mode():
-        times = [(seconds(slow), seconds(quick)) for _ in range(NUM_TIMES + 1)]
-    longer, shorter = (min(column[1:]) for column in zip(*times, strict=True))
-    return Measurement(measured=longer / shorter, baseline=longer)
 
 
 def _speed(place: Place, seed: int) -> Measurement:
     """Of a picture of the network against one of its tree."""
     method, rays = _run(place, seed), _picture(place, seed)
-    return _ratio_of_times(lambda: method.render_network(rays), lambda: method.render_leaves(rays))
+    return ratio_of_times(
+        lambda: method.render_network(rays), lambda: method.render_leaves(rays), repeats=NUM_TIMES
+    )
 
 
 def _speed_at_full_size(place: Place, seed: int) -> Measurement:
@@ -158,7 +142,7 @@ def _speed_at_full_size(place: Place, seed: int) -> Measurement:
         for part in torch.arange(len(points)).split(1 << 15):
             network(method.field.frame(points[part]), directions[part])
 
-    return _ratio_of_times(ask, lambda: method.render_leaves(rays))
+    return ratio_of_times(ask, lambda: method.render_leaves(rays), repeats=NUM_TIMES)
 
 
 CLAIMS = (

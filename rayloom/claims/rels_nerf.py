@@ -10,18 +10,18 @@ names.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from rayloom.claims.decoded_runs import Place, colors, decoded, reconstructed, run, scene, small_run
+from rayloom.claims.picture_times import first_held_out, least_seconds
 from rayloom.claims.records import Claim, Measurement
 
 if TYPE_CHECKING:
     from rayloom.methods.rels_nerf import ReLSNeRF
-    from rayloom.types import Rays
 
 NUM_TIMES = 7
 PLACES: tuple[Place, ...] = ("still life", "chair", "fox")
@@ -68,43 +68,21 @@ def _composed(method: "ReLSNeRF") -> Iterator[None]:
         method.field.fused = fused
 
 
-def _seconds(*works: Callable[[], object], repeats: int = NUM_TIMES) -> list[float]:
-    """The least processor time of each work, taken in turns after one round to warm up."""
-    import torch
-
-    times: list[list[float]] = [[] for _ in works]
-    with torch.inference_mode():
-        for _ in range(repeats + 1):
-            for work, found in zip(works, times, strict=True):
-                start = time.process_time()
-                work()
-                found.append(time.process_time() - start)
-    return [min(found[1:]) for found in times]
-
-
-def _rays(place: Place, seed: int) -> "Rays":
-    """Those of the first held-out photo."""
-    from rayloom.data.batches import scene_cameras
-
-    photos = scene(place, seed)
-    return scene_cameras(photos).image_rays(photos.indices("test")[0])
-
-
 def _speed(place: Place, autoencoder: str, seed: int, way: str) -> Measurement:
     """Time of a picture of colours over that of a decoded one; the baseline is the former in seconds."""
-    method, rays = run(place, autoencoder, seed), _rays(place, seed)
+    method, rays = run(place, autoencoder, seed), first_held_out(scene(place, seed))
     works = (lambda: method.color_image(rays), lambda: method.render_image(rays))
     if way == "composed":
         with _composed(method):
-            slow, quick = _seconds(*works, repeats=2)
+            slow, quick = least_seconds(*works, repeats=2)
     else:
-        slow, quick = _seconds(*works)
+        slow, quick = least_seconds(*works, repeats=NUM_TIMES)
     return Measurement(measured=slow / quick, baseline=slow)
 
 
 def _share_of_terms(seed: int) -> Measurement:
     """Largest part of the time of a decoded picture that is neither rays nor decoder; the median."""
-    method, rays, missing = run("chair", "r32", seed), _rays("chair", seed), []
+    method, rays, missing = run("chair", "r32", seed), first_held_out(scene("chair", seed)), []
     for _ in range(NUM_TIMES):
         start = time.perf_counter()
         method.render_image(rays)
@@ -118,7 +96,7 @@ def _fewer_rays(seed: int) -> Measurement:
     from rayloom.cameras.latent_grid import latent_rays
     from rayloom.fields.autoencoders import R32_SIZES
 
-    rays = _rays("chair", seed)
+    rays = first_held_out(scene("chair", seed))
     shares = [
         rays.shape.numel() / latent_rays(rays, size.scale).shape.numel() / size.scale**2
         for size in R32_SIZES.values()
@@ -132,13 +110,15 @@ def _over(name: str, seed: int) -> Measurement:
 
     from rayloom import methods
 
-    rays = _rays("chair", seed)
+    rays = first_held_out(scene("chair", seed))
     other_class = methods.load(name)
     torch.manual_seed(seed)
     other = other_class(other_class.presets["default"], scene("chair", seed).info).eval()
     part = rays.map(lambda tensor: tensor[::20, ::20])
     method = run("chair", "r32", seed)
-    theirs, ours = _seconds(lambda: other.render_image(part), lambda: method.render_image(rays), repeats=2)
+    theirs, ours = least_seconds(
+        lambda: other.render_image(part), lambda: method.render_image(rays), repeats=2
+    )
     whole = theirs * rays.shape.numel() / part.shape.numel()
     return Measurement(measured=whole / ours, baseline=whole)
 
@@ -214,8 +194,9 @@ def _growth_with_size(what: Literal["psnr", "seconds"], seed: int) -> Measuremen
     if what == "psnr":
         values = [_psnr(seed, name) for name in SIZES]
         return Measurement(measured=min(after - before for before, after in pairwise(values)))
-    rays, methods = _rays("chair", seed), [run("chair", name, seed) for name in SIZES]
-    times = _seconds(*(lambda method=method: method.render_image(rays) for method in methods))
+    rays, methods = first_held_out(scene("chair", seed)), [run("chair", name, seed) for name in SIZES]
+    pictures = (lambda method=method: method.render_image(rays) for method in methods)
+    times = least_seconds(*pictures, repeats=NUM_TIMES)
     return Measurement(measured=min(after / before for before, after in pairwise(times)))
 
 

@@ -26,12 +26,13 @@ from torch import Tensor
 
 from rayloom.fields.tensor_field import Decomposition, TensorActivation, TensorField, box_around
 from rayloom.geometry.ndc import ndc_from_world, ndc_rays
-from rayloom.kernels import StepRule, march, packed_weights
+from rayloom.kernels import StepRule, packed_weights
 from rayloom.losses import squared_error
 from rayloom.losses.factors import roughness, sparsity
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering.packed import render_packed, select, with_world_depth_packed
 from rayloom.sampling.alpha_mask import mask_empty_space
+from rayloom.sampling.half_voxels import half_voxel_steps, march_voxels
 from rayloom.sampling.occupancy import OccupancyGrid
 from rayloom.types import Batch, PackedSamples, Progress, Rays, Rendering, SceneInfo
 
@@ -134,19 +135,12 @@ class TensoRF(Method[TensoRFConfig]):
     @property
     def steps(self) -> StepRule:
         """Steps of half a voxel, which grow with the distance where there is no end."""
-        half_voxel = 0.5 * self.field.voxel_width
-        return StepRule(half_voxel, growth=half_voxel / 2 if self.field.contracted else 0.0)
+        return half_voxel_steps(self.field.voxel_width, contracted=self.field.contracted)
 
-    @torch.no_grad()
     def march(self, rays: Rays) -> PackedSamples:
         """Steps through what the mask says may hold matter."""
-        near, far = rays.near, rays.far
-        if not self.field.contracted:
-            enter, leave = self.field.box.intersect(rays.origins, rays.directions)
-            near, far = torch.maximum(near, enter), torch.minimum(far, leave)
-        jitter = torch.rand_like(near) if self.training else torch.full_like(near, 0.5)
-        places = rays.origins, rays.directions, near, far
-        return march(*places, self.mask.occupancy, self.steps, jitter, limit=4096)
+        box = None if self.field.contracted else self.field.box
+        return march_voxels(rays, self.mask, self.steps, box, jitter=self.training)
 
     def render(self, rays: Rays) -> Rendering:
         """Shade, in the cube where rays are warped into it; depth is the world's."""
