@@ -161,7 +161,7 @@ CLAIMS = (
         better="higher",
         measure=_chair,
         unit="dB",
-        analysis="Both are at 20.3 dB after 40 s on one core, beside other work. Presumably that is too short "
-        "for a grid in torch and single kernels, whose steps see a thousand rays; longer runs were not tried.",
+        analysis="Both are at 20.3 dB after 40 s on one core, beside other work. Presumably that is too "
+        "short for a grid in torch and single kernels, and longer runs were not tried.",
     ),
 )
