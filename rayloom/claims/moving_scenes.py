@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from rayloom.claims.experiments import captured, held_out_psnr, photograph, trained
+from rayloom.claims.records import Measurement
 
 if TYPE_CHECKING:
     from rayloom.data.scene import Scene
@@ -68,12 +69,18 @@ REAL_NETWORK: dict[str, object] = {
 
 
 @cache
-def on_hand_over_books(name: str, seed: int, **settings: object) -> float:
+def _on_hand_over_books(name: str, seed: int, **settings: object) -> float:
     """Held-out PSNR of a method after equal steps on the real video."""
     method = trained(
         name, hand_over_books(), preset="tiny", steps=REAL_STEPS, seed=seed, **REAL_NETWORK, **settings
     )
     return held_out_psnr(method, hand_over_books())
+
+
+def gain_on_hand_over_books(name: str, seed: int) -> Measurement:
+    """Gain of a method over NeRF, which has no time, on the real video."""
+    baseline = _on_hand_over_books("nerf", seed, density_activation="softplus")
+    return Measurement(measured=_on_hand_over_books(name, seed) - baseline, baseline=baseline)
 
 
 def psnr_of_views(method: "Method[Any]", scene: "Scene") -> list[float]:
