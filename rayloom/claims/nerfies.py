@@ -103,6 +103,9 @@ CLAIMS = (
         unit="dB",
         statistic="min",
         seeds=3,
+        analysis="""By a tenth of a decibel, of one seed of three. The warp has four octaves here, and
+        presumably nothing to anneal: movements are smooth with all of them from the start. More were not
+        tried.""",
     ),
     Claim(
         name="elastic-energy-keeps-shapes",
@@ -120,6 +123,8 @@ CLAIMS = (
         measure=lambda seed: _gain("not elastic", seed),
         unit="dB",
         seeds=3,
+        analysis="""Shapes are kept, as the claim above says, and what must turn is held back meanwhile. In
+        300 steps the energy presumably weighs more than in the paper's 250,000; less of it was not tried.""",
     ),
     Claim(
         name="real-video-over-nerf",
@@ -128,5 +133,8 @@ CLAIMS = (
         better="higher",
         measure=lambda seed: gain_on_hand_over_books("nerfies", seed),
         unit="dB",
+        analysis="""As for D-NeRF, 800 steps of 256 rays see fewer rays than the frames have pixels.
+        Presumably pictures are still more blurred than the hand moves, and NeRF is quicker to get there.
+        Longer runs were not tried.""",
     ),
 )

@@ -84,5 +84,8 @@ CLAIMS = (
         better="lower",
         measure=_fills_in_labels,
         seeds=3,
+        analysis="""Of the 192 rays of a step ten have a label. With four times the steps, on seed 0, all
+        labels come to 0.85 and few to 0.67: 0.18 is lost instead of 0.25. Runs are too short, which may not
+        be all.""",
     ),
 )
