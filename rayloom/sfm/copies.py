@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from rayloom.data.pixels.decoding import BROKEN
+from rayloom.data.pixels.decoding import BROKEN, check_bytes
 from rayloom.errors import InputError
 from rayloom.files import whole_file
 from rayloom.sfm.exif import Tags, camera_tags, read_tags, to_exif
@@ -46,6 +46,7 @@ def readable(path: Path, copies: Path) -> Path:
     if not (is_raw or is_heic):
         with _decoding(path), Image.open(path, formats=_FORMATS) as picture:
             _check_size(path, *picture.size)
+            check_bytes(path, picture)
             if path.suffix.lower() in _READ_BY_ALL.get(picture.format or "", ()):
                 return path
     target = copies / f"{path.name}{'.jpg' if is_raw or is_heic else '.png'}"

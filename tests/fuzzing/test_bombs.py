@@ -11,22 +11,25 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from rayloom.data.formats import array_files
+from rayloom.data.formats.capture_files import image_size
 from rayloom.data.formats.detect import read_capture
 from rayloom.data.formats.writers import write_capture
+from rayloom.data.pixels.decoding import decode_grey
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
+from rayloom.sfm.copies import readable
 from rayloom.sfm.photos import find_photos
 from tests.data.small_captures import small_capture
 from tests.fuzzing.law import Target, attack
 
 
-def png_bomb(file: Path) -> None:
-    """A PNG of 60,000 x 60,000 pixels in some kilobytes, all checksums right."""
+def png_bomb(file: Path, side: int = 60_000) -> None:
+    """A PNG of so many pixels along each edge in some kilobytes, all checksums right."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = zlib.compress(bytes(2 << 20), 9)
     file.write_bytes(
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
@@ -63,6 +66,22 @@ def test_pictures_that_claim_to_be_huge_are_refused(bomb: Callable[[Path], None]
 
     (root / "images" / "image_0000.png").rename(root / "image_0000.png")
     assert attack(Target(f"{bomb.__name__}", lambda _: None, look), 1) == 1
+
+
+@pytest.mark.parametrize("read", [image_size, decode_grey, lambda file: readable(file, file.parent)])
+def test_a_png_of_more_pixels_than_its_bytes_can_hold_is_refused(
+    read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    file = tmp_path / "photo.png"
+    png_bomb(file, side=9_000)
+    with pytest.raises(
+        InputError, match=r"claims 9000 x 9000 pixels in 2,\d+ bytes; expected a whole picture"
+    ):
+        read(file)
+    # Nothing is as small as a picture of one colour.
+    for mode in ("1", "L", "P", "LA", "RGB", "RGBA", "I;16"):
+        Image.new(mode, (3000, 3000)).save(file, compress_level=9)
+        read(file)
 
 
 def test_an_array_that_unpacks_to_much_more_than_its_file_is_refused(

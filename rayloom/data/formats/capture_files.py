@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from rayloom.data.pixels.decoding import BROKEN
+from rayloom.data.pixels.decoding import BROKEN, check_bytes
 from rayloom.data.scene import DataConfig
 from rayloom.errors import InputError
 
@@ -78,7 +78,10 @@ def image_size(path: Path) -> tuple[int, int]:
         with warnings.catch_warnings(action="ignore"):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_PILLOW_FORMATS) as picture:
+                check_bytes(path, picture)
                 return picture.size
+    except InputError:
+        raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise InputError(path, f"too many pixels; expected at most {Image.MAX_IMAGE_PIXELS:,}") from error
     except BROKEN as error:

@@ -24,6 +24,8 @@ BROKEN = (
 """What Pillow raises for pictures that are not whole."""
 
 _EXIF_ORIENTATION = 0x0112
+_MOST_DEFLATED = 1032
+"""Bytes that one byte of a PNG can stand for at most: what deflate can do."""
 _EXIF_FORMATS = ("JPEG", "MPO", "TIFF", "WEBP")
 
 
@@ -110,6 +112,21 @@ def decode_levels(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         raise InputError(path, f"has channels {picture.mode}; expected one, of 8 or 16 bits")
 
 
+def check_bytes(path: Path, picture: Image.Image) -> None:
+    """Refuse a PNG of more pixels than its bytes can hold, which Pillow would make up in full size.
+
+    Raises InputError.
+    """
+    if picture.format != "PNG":
+        return
+    # Grey and palettes have one bit at least.
+    bits = 8 * len(picture.getbands()) if picture.mode.startswith(("RGB", "LA")) else 1
+    claimed, found = picture.width * picture.height * bits // 8, path.stat().st_size
+    if claimed > _MOST_DEFLATED * found:
+        size = f"{picture.width} x {picture.height} pixels"
+        raise InputError(path, f"claims {size} in {found:,} bytes; expected a whole picture")
+
+
 def quiet_decoders() -> AbstractContextManager[object]:
     """A block without Pillow's warnings of oddities in EXIF and TIFF, which no user can mend.
 
@@ -122,6 +139,7 @@ def quiet_decoders() -> AbstractContextManager[object]:
 def _open(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as picture:
+            check_bytes(path, picture)
             yield picture
     except InputError:
         raise
