@@ -57,7 +57,7 @@ def read_header(frame: Frame) -> Header:
         width, height = picture.size
         # Elsewhere the tag may follow the pixels, and reading it would decode them.
         exif = picture.getexif() if picture.format in _EXIF_FORMATS else {}
-    orientation = exif.get(_EXIF_ORIENTATION, 1)
+        orientation = exif.get(_EXIF_ORIENTATION, 1)
     if orientation not in range(2, 9):
         return Header(width, height, has_alpha)
     if orientation >= 5 and width != height:
