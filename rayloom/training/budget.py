@@ -115,13 +115,25 @@ def _ways(estimate: Estimate, excess: float, levers: Levers) -> Iterator[str]:
         larger = math.sqrt(estimate.picture / (estimate.picture - excess))
         yield f"--scale {_rounded_up(levers.scale * larger)}"
         yield "--no-eval"
-    tables = estimate.method + estimate.optimizer
-    if estimate.checkpoint == estimate.total - estimate.stays:
-        tables += estimate.checkpoint
-    if levers.log2_rows is not None and tables > excess:
-        yield f"--log2-rows {levers.log2_rows - math.ceil(math.log2(tables / (tables - excess)))}"
-    if tables > excess and levers.presets:
+    room = estimate.total - excess
+    if _with_tables(estimate, 0.0).total > room:
+        return
+    rows = levers.log2_rows or 0
+    fitting = (
+        fewer
+        for fewer in range(rows - 1, 0, -1)
+        if _with_tables(estimate, 2.0 ** (fewer - rows)).total <= room
+    )
+    if fewer := next(fitting, None):
+        yield f"--log2-rows {fewer}"
+    if levers.presets:
         yield f"preset {' or '.join(levers.presets)}"
+
+
+def _with_tables(estimate: Estimate, share: float) -> Estimate:
+    """The estimate of a method of which only a share is left."""
+    names = ("method", "optimizer", "checkpoint")
+    return replace(estimate, **{name: share * getattr(estimate, name) for name in names})
 
 
 def _rounded_up(value: float) -> str:

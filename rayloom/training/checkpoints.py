@@ -45,16 +45,13 @@ class Checkpoints:
         part = self.folder / f".{target.name}.part"
         tensors, packed = pack(state)
         about = {"version": __version__, "step": step, "score": score, "state": packed}
-        content = {
-            TENSORS: safetensors.torch.save(tensors),
-            STATE: (json.dumps(about) + "\n").encode(),
-        }
-        sums = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
-        content[SUMS] = _sums_text(sums).encode()
         try:
             part.mkdir()
-            for name, data in content.items():
-                durable.write(part / name, data)
+            durable.write_tensors(part / TENSORS, tensors)
+            durable.write(part / STATE, (json.dumps(about) + "\n").encode())
+            durable.write(
+                part / SUMS, _sums_text({name: _sum(part / name) for name in (TENSORS, STATE)}).encode()
+            )
             durable.flush(part)
             # One of the same step is there after a damaged later one made training go back.
             durable.remove_folder(target)
@@ -107,8 +104,7 @@ def _damage(path: Path) -> str | None:
     sums: dict[str, str] = {}
     for name in (TENSORS, STATE):
         try:
-            with (path / name).open("rb") as file:
-                sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            sums[name] = _sum(path / name)
         except OSError as error:
             return f"{name}: {error.strerror or error}"
     try:
@@ -142,6 +138,11 @@ def _score(path: Path) -> float:
         return float(json.loads((path / STATE).read_bytes())["score"])
     except (OSError, ValueError, KeyError, TypeError):
         return float("-inf")
+
+
+def _sum(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _sums_text(sums: dict[str, str]) -> str:

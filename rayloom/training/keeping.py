@@ -6,6 +6,7 @@ from rayloom.errors import InputError
 from rayloom.training.checkpoints import Checkpoints
 from rayloom.training.config import TrainConfig
 from rayloom.training.distributed import leads
+from rayloom.training.memory import give_back_free_memory
 from rayloom.training.session import Session
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class Keeper:
         step = self.session.progress.step
         # Every process looks at its state, so that all of them find it bad, or none.
         state = self.session.state()
+        # What is left of steps would lie beside the copies that are written.
+        give_back_free_memory()
         if leads():
             checkpoints.save(state, step, self.session.recorder.psnr)
         self.kept_step = step

@@ -17,8 +17,7 @@ def save_weights(run: Path, method: nn.Module) -> None:
     # A copy of each, because safetensors refuses tensors that share memory.
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in method.state_dict().items()}
     with whole_file(run / WEIGHTS) as part:
-        safetensors.torch.save_file(state, part)
-        durable.flush(part)
+        durable.write_tensors(part, state)
 
 
 def load_weights(run: Path, method: nn.Module) -> None:
