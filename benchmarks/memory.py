@@ -50,8 +50,13 @@ CASES = (
     Case(5000, 200, "loom", 4.0, 40),
     Case(5000, 200, "loom", 1.2, 40),
     Case(50, 200, "loom@quality", 4.0, 20),
-    Case(50, 200, "tensorf@small", 4.0, 10),
-    Case(50, 200, "nerf@tiny", 4.0, 4),
+    *(
+        Case(50, 200, method, 4.0, 6)
+        for method in (
+            *("nerf@tiny", "nerf@small", "mip-nerf@small", "mip-nerf-360@tiny", "barf@small", "nerf-w@small"),
+            *("tensorf@small", "plenoxels@small", "kilo-nerf@small", "plen-octrees@small"),
+        )
+    ),
     Case(50, 400, "loom", 4.0, 40, scored=True),
 )
 

@@ -1,6 +1,7 @@
 """Keeping a command within `--memory`: what is told, what is made smaller, and what is refused."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from rayloom.cli.output import note
 from rayloom.data.scene import Scene
 from rayloom.errors import InputError
 from rayloom.files import whole_file
-from rayloom.training.budget import MB_PER_GB, Levers, check_estimate, spills
+from rayloom.training.budget import MB_PER_GB, Estimate, Levers, check_estimate, spills
 from rayloom.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -23,28 +24,21 @@ LEAST_RAYS = 256
 """Rendered at once; fewer would take too long."""
 
 
-def scene_within(
-    run: Path,
-    method: "Method[Any]",
-    scene: Scene,
-    config: TrainConfig,
-    shown: "Shown",
-    *,
-    scale: float,
-) -> Scene:
-    """The scene for a training within `config.memory`: its photos on the disk if need be.
+def built_within(
+    make: "Callable[[], Method[Any]]", scene: Scene, config: TrainConfig, shown: "Shown", *, scale: float
+) -> "tuple[Method[Any], Scene, Estimate | None]":
+    """A method and its scene for a training within `config.memory`, and what that will take.
 
-    Tells the estimate, keeps it in the run folder, and has the method render fewer rays at once if need be.
-    Raises InputError where training does not fit even so.
+    Tells the estimate, leaves the photos on the disk if need be, and has the method render fewer rays at once
+    if need be. Raises InputError where training does not fit even so.
     """
     if config.memory is None:
-        return scene
+        return make(), scene, None
     from rayloom.data.spilling import spilled
-    from rayloom.training.distributed import leads
     from rayloom.training.rehearsal import MB, estimate_training, largest_picture
 
-    method.prepare()
-    estimate, pictures = estimate_training(method, scene, config, scored=not shown.no_eval)
+    estimate, pictures = estimate_training(make, scene, config, scored=not shown.no_eval)
+    method = make()
     pixels, at_least = largest_picture(scene), estimate.picture
     if not shown.no_eval:
         at_least = min(at_least, pictures.total(pixels, LEAST_RAYS) / MB)
@@ -56,11 +50,15 @@ def scene_within(
         estimate = replace(estimate, picture=needed)
     note(f"memory: {estimate}; {config.memory:g} GB may be taken", quiet=shown.quiet)
     check_estimate(estimate, config.memory, _levers(method, scale))
-    if leads():
-        told = {"budget_gb": config.memory, "estimate_mb": estimate.as_json()}
-        with whole_file(run / FILE) as part:
-            part.write_text(json.dumps(told) + "\n")
-    return scene
+    return method, scene, estimate
+
+
+def keep_estimate(run: Path, estimate: Estimate | None, budget_gb: float | None) -> None:
+    """Write what was estimated, if anything, into the run folder."""
+    if estimate is None:
+        return
+    with whole_file(run / FILE) as part:
+        part.write_text(json.dumps({"budget_gb": budget_gb, "estimate_mb": estimate.as_json()}) + "\n")
 
 
 def pictures_within(method: "Method[Any]", scene: Scene, memory: float | None, *, scored: bool) -> None:

@@ -2,9 +2,10 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from rayloom.cli.memory import scene_within
+from rayloom.cli.memory import built_within, keep_estimate
 from rayloom.cli.opening import scene_of_run, untrained
 from rayloom.cli.options import parse
 from rayloom.cli.output import note, warn
@@ -41,10 +42,10 @@ def resume(args: list[str]) -> int:
         step, start = found
         scene = scene_of_run(run, config, options.data, config.train_config.memory)
         warn(scene.warnings)
-        method = untrained(run, config)
-        scale = config.data_config.scale
-        scene = scene_within(run, method, scene, config.train_config, options, scale=scale)
+        make, scale = partial(untrained, run, config), config.data_config.scale
+        method, scene, estimate = built_within(make, scene, config.train_config, options, scale=scale)
         if leads():
+            keep_estimate(run, estimate, config.train_config.memory)
             runs.forget_records_after(run, step)
         note(f"run: {run}, from step {step}", quiet=options.quiet)
         return learn_and_report(run, config.method, method, scene, config.train_config, options, start)

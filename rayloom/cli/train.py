@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayloom import __version__, methods
-from rayloom.cli.memory import scene_within
+from rayloom.cli.memory import built_within, keep_estimate
 from rayloom.cli.options import Flat, parse
 from rayloom.cli.output import note, print_json, warn
 from rayloom.cli.picture import check_method
@@ -174,13 +174,14 @@ def train_method(name: str, preset: str, options: TrainOptions, values: MethodCo
     config = type(method_class.presets[preset])(
         **{item.name: getattr(values, item.name) for item in fields(values)}
     )
-    method = build(method_class, config, scene.info, options.train)
+    make, scale = partial(build, method_class, config, scene.info, options.train), options.data_config.scale
+    method, scene, estimate = built_within(make, scene, options.train, options, scale=scale)
     run = Path(shared(str(runs.empty_folder(options.out, parent)) if leads() else None))
     note(f"run: {run}", quiet=options.quiet)
     with locked(run) if leads() else nullcontext():
         if leads():
             runs.write_config(run, _run_config(name, preset, config, options, scene))
-        scene = scene_within(run, method, scene, options.train, options, scale=options.data_config.scale)
+            keep_estimate(run, estimate, options.train.memory)
         return learn_and_report(run, name, method, scene, options.train, options)
 
 

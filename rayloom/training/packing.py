@@ -25,18 +25,19 @@ def is_plain(value: object) -> bool:
     return isinstance(value, (*SCALARS, Tensor, np.ndarray))
 
 
-def pack(tree: Tree) -> tuple[dict[str, Shaped[Tensor, "..."]], object]:
-    """Copies of all tensors by their place in the tree, and the tree as JSON with places instead of them.
+def pack(tree: Tree, *, copied: bool = True) -> tuple[dict[str, Shaped[Tensor, "..."]], object]:
+    """All tensors by their place in the tree, and the tree as JSON with places instead of them.
 
     Arrays become tensors and tuples lists; dictionaries become lists of pairs, whose keys stay numbers.
+    Tensors that are to be written must be `copied`: safetensors refuses those that share memory.
     """
     tensors: dict[str, Tensor] = {}
 
     def packed(value: Tree, place: str) -> object:
         if isinstance(value, Tensor | np.ndarray):
             tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-            # Copies, because safetensors refuses tensors that share memory.
-            tensors[place] = tensor.detach().cpu().contiguous().clone()
+            here = tensor.detach().cpu().contiguous()
+            tensors[place] = here.clone() if copied else here
             return {"tensor": place}
         if isinstance(value, Mapping):
             return {"items": [[key, packed(item, f"{place}.{key}")] for key, item in value.items()]}

@@ -4,7 +4,7 @@ All but the rays is as large as it will be, also what grows while a run goes on;
 proportional to their number, and is measured for few.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +19,6 @@ from rayloom.metrics.scores import Judge
 from rayloom.training.allocations import Allocations, held_bytes
 from rayloom.training.budget import Estimate
 from rayloom.training.config import TrainConfig
-from rayloom.training.fit import build
 from rayloom.training.localize import frozen
 from rayloom.training.loop import composed_step, fused_step
 from rayloom.training.memory import give_back_free_memory, private_memory_mb
@@ -87,38 +86,40 @@ class PictureNeeds:
 
 
 def estimate_training(
-    method: Method[Any], scene: Scene, config: TrainConfig, *, scored: bool
+    make: Callable[[], Method[Any]], scene: Scene, config: TrainConfig, *, scored: bool
 ) -> tuple[Estimate, PictureNeeds]:
-    """Where memory will go when a prepared method is trained, and what its pictures take.
+    """Where memory will go when a method is trained, and what its pictures take; `make` makes the twin.
 
-    The base is what the process holds now besides photos and method. On a GPU neither steps nor pictures
-    count, as their memory is the GPU's. Random numbers stay as they were.
+    The twin is gone afterwards, and there should be no other: two would take more than training does. The
+    base is what the process holds then besides photos. On a GPU neither steps nor pictures count, as their
+    memory is the GPU's. Random numbers stay as they were.
     """
     known = set[int]()
     photos = held_bytes([scale.images for scale in scene.scales], known=known)
     masks = held_bytes(scene.scales, known=known)
-    # Moments and gradients of kernels have no pages before they are written.
-    weights = held_bytes(method.state_dict(), known=known)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        needs, pictures = rehearse(method, scene, config, scored=scored)
+        twin = make()
+        needs, pictures = rehearse(twin, scene, config, scored=scored)
+    on_cpu, chunk = next(twin.parameters()).device.type == "cpu", twin.config.rays_per_chunk
+    del twin
     # By now all libraries and kernels that training calls are there.
     give_back_free_memory()
     now = private_memory_mb() * MB
-    if next(method.parameters()).device.type != "cpu":
+    if not on_cpu:
         needs, pictures = Needs(needs.batches, state=needs.state), PictureNeeds(0.0, 0.0)
-    picture = pictures.total(largest_picture(scene), method.config.rays_per_chunk) if scored else 0.0
+    picture = pictures.total(largest_picture(scene), chunk) if scored else 0.0
     parts = (
-        max(now - photos - masks - weights, 0), photos, masks + needs.batches, needs.method, needs.optimizer,
+        max(now - photos - masks, 0), photos, masks + needs.batches, needs.method, needs.optimizer,
         needs.step, needs.state, picture,
     )  # fmt: skip
     return Estimate(*(part / MB for part in parts)), pictures
 
 
 def rehearse(
-    method: Method[Any], scene: Scene, config: TrainConfig, *, scored: bool
+    twin: Method[Any], scene: Scene, config: TrainConfig, *, scored: bool
 ) -> tuple[Needs, PictureNeeds]:
-    """What a twin of a method takes at the moments of a run, and what its pictures take at the end."""
-    twin = build(type(method), method.config, method.scene, config).train()
+    """What an untrained method takes at the moments of a run, and what its pictures take at the end."""
+    twin.train()
     twin.prepare()
     views = training_views(scene)
     twin.observe(views)
@@ -195,7 +196,7 @@ def _at_moment(
         before = counts.now
         twin.after_step(progress)
         grown = counts.peak - before
-    return Needs(0, method, adam + own_gradients, max(step, float(grown)), state)
+    return Needs(0, method, adam + own_gradients, max(step, HEAP * grown), state)
 
 
 def _of_step(

@@ -197,7 +197,7 @@ def _fingerprint(value: Tree) -> object:
     """What differs when a value does."""
     if isinstance(value, SCALARS):
         return type(value).__name__, value
-    tensors, packed = pack(value)
+    tensors, packed = pack(value, copied=False)
     return repr(packed), [
         (str(t.dtype), tuple(t.shape), zlib.crc32(t.flatten().view(torch.uint8).numpy().data))
         for t in tensors.values()

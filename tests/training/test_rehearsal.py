@@ -1,4 +1,5 @@
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -105,7 +106,7 @@ def test_as_many_rays_at_once_as_there_is_room_for() -> None:
 def test_the_estimate_has_closed_forms() -> None:
     config = methods.load("nerf").presets["tiny"]
     method = build(methods.load("nerf"), config, SCENE.info, CONFIG)
-    estimate, _ = estimate_training(method, SCENE, CONFIG, scored=False)
+    estimate, _ = estimate_training(lambda: method, SCENE, CONFIG, scored=False)
     weights = sum(parameter.numel() for parameter in method.parameters())
     assert estimate.photos * MB == sum({image.ctypes.data: image.size for image in SCENE.images}.values())
     assert estimate.method * MB == pytest.approx(4 * weights, rel=0.02)
@@ -115,8 +116,8 @@ def test_the_estimate_has_closed_forms() -> None:
 
 
 def test_photos_on_the_disk_take_nothing() -> None:
-    method = build(methods.load("nerf"), methods.load("nerf").presets["tiny"], SCENE.info, CONFIG)
-    estimate, _ = estimate_training(method, spilled(SCENE), CONFIG, scored=False)
+    make = partial(build, methods.load("nerf"), methods.load("nerf").presets["tiny"], SCENE.info, CONFIG)
+    estimate, _ = estimate_training(make, spilled(SCENE), CONFIG, scored=False)
     assert estimate.photos == 0
 
 
@@ -125,9 +126,11 @@ def trained(name: str, **options: Any) -> dict[str, Tensor]:
     method_class = methods.load(name)
     scene = spilled(SCENE) if options.get("on_disk") else SCENE
     changes = {"rays_per_step": 64} if name == "nerf" else {"grid_resolution": 32}
-    method = build(method_class, replace(method_class.presets["tiny"], **changes), scene.info, CONFIG)
+    config = replace(method_class.presets["tiny"], **changes)
+    make = partial(build, method_class, config, scene.info, CONFIG)
     if options.get("estimated"):
-        estimate_training(method, scene, CONFIG, scored=False)
+        estimate_training(make, scene, CONFIG, scored=False)
+    method = make()
     fit(method, scene, CONFIG)
     return method.state_dict()
 
