@@ -56,6 +56,8 @@ class Target:
     """Where reading leaves copies."""
     share: float = 1.0
     """Of the cases that others get; less where a case takes long."""
+    file: Path | None = None
+    """Whose bytes are a case, where there is one."""
 
 
 def file_target(name: str, file: Path, mutations: Sequence[Mutation], read: Callable[[], object]) -> Target:
@@ -65,7 +67,7 @@ def file_target(name: str, file: Path, mutations: Sequence[Mutation], read: Call
     def spoil(chance: random.Random) -> None:
         file.write_bytes(chance.choice(mutations)(content, chance))
 
-    return Target(name, spoil, read)
+    return Target(name, spoil, read, file=file)
 
 
 def attack(target: Target, cases: int, first: int = 0) -> int:

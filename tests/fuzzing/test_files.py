@@ -5,6 +5,8 @@ the first, so that a million can be run in pieces.
 """
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +20,8 @@ from tests.fuzzing.run_targets import page_targets, run_targets
 
 CASES, MANY_CASES, FIRST = 270, 25_000, 1_000_000
 """Of each kind: here, and where the machine is to be tortured, with other numbers."""
+GUIDED_CASES = 10_000
+"""Of each file that is not a picture, where atheris looks for cases."""
 GROUPS = [capture_targets, picture_targets, run_targets, page_targets]
 
 Group = Callable[[Path], Iterator[Target]]
@@ -60,3 +64,20 @@ def test_a_million_spoilt_files(group: Group, folder: Path, capsys: pytest.Captu
     run, refused = attacked(group, folder, cases, int(os.environ.get("RAYLOOM_FUZZ_FIRST", FIRST)))
     with capsys.disabled():
         print(f"\n{group.__name__}: {run} cases, {refused} refused, others read; faults: 0")
+
+
+@pytest.mark.torture
+def test_cases_that_lead_to_new_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip(
+        "atheris", reason="atheris is not installed; it has wheels for some versions of Python"
+    )
+    groups = (capture_targets, run_targets)
+    targets = [target for group in groups for target in group(folder / group.__name__)]
+    names = [target.name for target in targets if target.file is not None]
+    for name in names:
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            command = [sys.executable, "-m", "tests.fuzzing.guided", name, scratch, str(GUIDED_CASES)]
+            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr[-3000:]
+    with capsys.disabled():
+        print(f"\n{len(names)} files: {len(names) * GUIDED_CASES} cases that atheris chose; faults: 0")
