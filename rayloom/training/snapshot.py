@@ -126,11 +126,11 @@ def _children(node: Any) -> Iterator[tuple[object, object, Callable[[Tree], None
         for i, value in enumerate(node):
             yield i, value, partial(_refuse, type(node).__name__)
     else:
-        own: dict[str, object] = {}
         if isinstance(node, nn.Module):
-            own = {**node._modules, **node._buffers}
-        for name, part in own.items():
-            yield name, part, partial(_refuse, "module")
+            for name, part in node._modules.items():
+                yield name, part, partial(_refuse, "module")
+            for name, buffer in node._buffers.items():
+                yield name, buffer, partial(setattr, node, name)
         yield from _attributes(node)
 
 
@@ -158,6 +158,8 @@ def _replace(old: Tree, put: Callable[[Tree], None], new: Tree) -> None:
     """Put a new value where an old one is: into its memory, which kernels look at, or else in its place."""
     if _copied(old, new):
         return
+    if isinstance(old, Tensor) and isinstance(new, Tensor):
+        new = new.to(old.device)
     put(tuple(new) if isinstance(old, tuple) else new)
 
 

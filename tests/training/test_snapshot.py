@@ -40,6 +40,7 @@ class Everything(nn.Module):
         super().__init__()
         self.layer = nn.Linear(2, 2)
         self.register_buffer("grid", torch.zeros(3))
+        self.register_buffer("found", torch.zeros(4), persistent=False)
         self.share, self.searching, self.word, self.nothing = 1.0, False, "joint", None
         self.budget, self.rule = Budget(), Rule(1.0)
         self.moments = [(np.zeros(3), np.zeros(3)), (np.zeros(2), np.zeros(2))]
@@ -54,6 +55,7 @@ class Everything(nn.Module):
     def train_a_little(self) -> None:
         self.layer(torch.ones(2)).sum().backward()
         self.adam.step()
+        self.found = torch.ones(6)
         self.share, self.searching, self.word = 0.25, True, "decoder"
         self.nothing = torch.arange(2.0)
         self.budget.rays, self.pairs[1].rays = 99, 3
@@ -85,6 +87,7 @@ def test_everything_comes_back() -> None:
     kinds: list[Callable[[Everything], Any]] = [
         lambda it: (it.share, it.searching, it.word, it.budget.rays, it.pairs[0].rays, it.pairs[1].rays),
         lambda it: str(it.nothing),
+        lambda it: it.found.tolist(),
         lambda it: [array.tolist() for pair in it.moments for array in pair],
         lambda it: (type(it.pair), it.pair.first.tolist()),
         lambda it: it.adam.state_dict()["state"][0]["exp_avg"].tolist(),
