@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="divides the resolution")
     parser.add_argument("--out", type=Path, default=Path("outputs/latent_orbit.mp4"), help="the video")
     args = parser.parse_args()
+    if args.out.suffix.lower() not in (".mp4", ".gif"):
+        parser.error(f"--out {args.out} is no name of a video; expected .mp4 or .gif at its end")
 
     method, scene = open_run(args.run, None, "cpu")
     if not isinstance(method, ReLSNeRF):
