@@ -22,6 +22,7 @@ from rayloom.errors import InputError
 from rayloom.training import durable
 from rayloom.training.packing import Tree, pack, unpack
 from rayloom.training.runs import check_version
+from rayloom.training.tensor_files import write_tensors
 
 FOLDER, TENSORS, STATE, SUMS = "checkpoints", "tensors.safetensors", "state.json", "SHA256SUMS"
 
@@ -47,7 +48,7 @@ class Checkpoints:
         about = {"version": __version__, "step": step, "score": score, "state": packed}
         try:
             part.mkdir()
-            durable.write_tensors(part / TENSORS, tensors)
+            write_tensors(part / TENSORS, tensors)
             durable.write(part / STATE, (json.dumps(about) + "\n").encode())
             durable.write(
                 part / SUMS, _sums_text({name: _sum(part / name) for name in (TENSORS, STATE)}).encode()

@@ -1,15 +1,8 @@
 """Writing that survives a power cut: on disk before it has its name, and there under its name afterwards."""
 
 import os
-import re
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-
-from jaxtyping import Shaped
-from safetensors import SafetensorError
-from safetensors.torch import save_file
-from torch import Tensor
 
 PIECE = 1 << 24
 """Bytes that are handed to the system at once."""
@@ -26,17 +19,6 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Shaped[Tensor, "..."]]) -> None:
-    """A new file of tensors that share no memory, straight from where they lie. Raises OSError."""
-    try:
-        save_file(dict(tensors), path)
-    except SafetensorError as error:
-        if (found := re.search(r"\(os error (\d+)\)", str(error))) is None:
-            raise
-        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
-    flush(path)
 
 
 def rename(source: Path, target: Path) -> None:

@@ -8,8 +8,8 @@ from torch import nn
 
 from rayloom.errors import InputError
 from rayloom.files import whole_file
-from rayloom.training import durable
 from rayloom.training.runs import WEIGHTS
+from rayloom.training.tensor_files import write_tensors
 
 
 def save_weights(run: Path, method: nn.Module) -> None:
@@ -17,7 +17,7 @@ def save_weights(run: Path, method: nn.Module) -> None:
     # A copy of each, because safetensors refuses tensors that share memory.
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in method.state_dict().items()}
     with whole_file(run / WEIGHTS) as part:
-        durable.write_tensors(part, state)
+        write_tensors(part, state)
 
 
 def load_weights(run: Path, method: nn.Module) -> None:

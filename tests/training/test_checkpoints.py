@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from rayloom.errors import InputError
-from rayloom.training import durable
+from rayloom.training import tensor_files
 from rayloom.training.checkpoints import STATE, SUMS, TENSORS, Checkpoints
 
 STEPS_OF_WRITING = ("mkdir", "open", "write", "fsync", "rename", "close")
@@ -153,7 +153,7 @@ def faults(fail: Callable[[], None], at: int, monkeypatch: pytest.MonkeyPatch) -
 
     for name in STEPS_OF_WRITING:
         monkeypatch.setattr(os, name, failing(name, getattr(os, name)))
-    monkeypatch.setattr(durable, "save_file", failing("save_file", durable.save_file))
+    monkeypatch.setattr(tensor_files, "save_file", failing("save_file", tensor_files.save_file))
     return lambda: calls
 
 
