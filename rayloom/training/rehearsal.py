@@ -39,7 +39,7 @@ RAY_BYTES = 68
 SCORE_BYTES, SCORE_BYTES_WITHOUT_VGG = 1850.0, 710.0
 """Of a pixel while it is compared with its photo, as measured: features of LPIPS, else moments of SSIM."""
 HEAP = 1.6
-"""What the C library takes for what torch asks of it in a step, as measured: 1.3 to 1.8 for ten methods."""
+"""What the C library takes for what torch asks of it in a step: 1.3 to 1.8, measured on seven methods."""
 MB = 2**20
 
 
