@@ -29,16 +29,21 @@ from rayloom.metrics.rcc import reprojective_consistency
 from rayloom.types import Image
 
 
+def video(name: str) -> Path:
+    """The name of a video; it is known before the filming whether it is one."""
+    if not name.lower().endswith((".mp4", ".gif")):
+        raise argparse.ArgumentTypeError(f"{name!r} is no name of a video; expected .mp4 or .gif at its end")
+    return Path(name)
+
+
 def main() -> None:
     """Film, print and write the video."""
     parser = argparse.ArgumentParser(description="Film an orbit of a run of ReLS-NeRF in both of its ways.")
     parser.add_argument("run", type=Path, help="run folder of rels-nerf")
     parser.add_argument("--frames", type=int, default=120, help="frames of the whole orbit")
     parser.add_argument("--scale", type=float, default=1.0, help="divides the resolution")
-    parser.add_argument("--out", type=Path, default=Path("outputs/latent_orbit.mp4"), help="the video")
+    parser.add_argument("--out", type=video, default=Path("outputs/latent_orbit.mp4"), help="the video")
     args = parser.parse_args()
-    if args.out.suffix.lower() not in (".mp4", ".gif"):
-        parser.error(f"--out {args.out} is no name of a video; expected .mp4 or .gif at its end")
 
     method, scene = open_run(args.run, None, "cpu")
     if not isinstance(method, ReLSNeRF):
