@@ -19,6 +19,7 @@ from rayloom.cli.process import find_cameras, in_words
 from rayloom.cli.render import FILM, camera_path, check_path, film, film_files
 from rayloom.cli.scoring import print_scores, score
 from rayloom.cli.weave_page import Woven, page
+from rayloom.data.formats.json_files import read_json
 from rayloom.data.scene import DataConfig, Scene
 from rayloom.errors import InputError
 from rayloom.files import whole_file
@@ -189,7 +190,7 @@ def _scored(options: WeaveOptions, method: "Method[Any]", scene: Scene) -> "Eval
     done = options.out / RUN / runs.EVALUATION / "eval.json"
     if done.is_file():
         note(f"scores: measured before, {done}", quiet=options.quiet)
-        return json.loads(done.read_text(encoding="utf-8"))
+        return _read_scores(done)
     note("scores: comparing held-out views with their photos", quiet=options.quiet)
     return score(options.out / RUN, method, scene, quiet=options.quiet)
 
@@ -206,9 +207,16 @@ def _baked(options: WeaveOptions, method: "Method[Any]", scene: Scene) -> "EvalR
         bake_run(options.out / RUN, method, scene, file, max_mb=options.max_mb, quiet=options.quiet)
     scores = results_folder(file) / runs.EVALUATION
     if (scores / "eval.json").is_file():
-        return json.loads((scores / "eval.json").read_text(encoding="utf-8"))
+        return _read_scores(scores / "eval.json")
     note("web page: comparing it with the field", quiet=options.quiet)
     return evaluate(open_page(file), scene, out=scores, quick=True)
+
+
+def _read_scores(path: Path) -> "EvalResult":
+    """What an evaluation found before; raises InputError for another file."""
+    from rayloom.training.evaluate import EvalResult
+
+    return read_json(path, EvalResult)
 
 
 def _filmed(options: WeaveOptions, method: "Method[Any]", scene: Scene) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rayloom.data.formats.json_files import read_json
 from rayloom.errors import InputError
 from rayloom.files import whole_file
 from rayloom.training.locking import locked
@@ -79,7 +80,11 @@ def _known(job: Job) -> Done | None:
     path = None if job.folder is None else Path(job.folder) / RESULT
     if path is None or not path.is_file():
         return None
-    return Done(json.loads(path.read_text())["output"], tries=0)
+    try:
+        return Done(read_json(path, Done).output, tries=0)
+    except InputError:
+        # It is done again where it can no longer be read.
+        return None
 
 
 def _command(job: Job) -> tuple[str, ...]:

@@ -3,12 +3,15 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from rayloom.data.formats.json_files import read_json
 from rayloom.errors import InputError
 from rayloom.files import whole_file
 from rayloom.kernels.processes import average
@@ -103,7 +106,10 @@ def report(run: Path, divergence: Divergence, back_to: int | None, lr_share: flo
     `lr_share` is the factor on all rates with which it happened.
     """
     path = run / REPORT
-    known = json.loads(path.read_text()) if path.is_file() else []
+    known: list[dict[str, Any]] = []
+    # What happened before is no reason to lose what happens now.
+    with suppress(InputError):
+        known = [entry for entry in read_json(path, list) if isinstance(entry, dict)]
     value = divergence.value if divergence.is_explosion else str(divergence.value)
     entry = asdict(divergence) | {"value": value, "lr_share": lr_share, "back_to_step": back_to}
     with whole_file(path) as part:

@@ -88,6 +88,18 @@ def test_what_is_done_is_not_done_again(
     assert abs(result["psnr"]["page"] - result["psnr"]["field"]) < 3
 
 
+def test_scores_that_cannot_be_read_are_told_by_name(
+    capture: Path, copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = copy / "run" / "eval" / "eval.json"
+    for text, problem in (("{", "broken JSON"), ('{"mean": []}', "expected object, found array")):
+        file.write_text(text)
+        capsys.readouterr()
+        assert run(["weave", str(capture), "--out", str(copy), *OPTIONS, "--quiet"]) == 2
+        assert f"error: {file}" in (said := capsys.readouterr().err)
+        assert problem in said
+
+
 def test_a_killed_weave_goes_on(capture: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights, first = copy / "run" / "weights.safetensors", copy / "film" / "rgb" / "0000.png"
     for path in (

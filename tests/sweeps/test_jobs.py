@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rayloom.errors import InputError
-from rayloom.sweeps.jobs import TRIES, Job, Stopped, run_job
+from rayloom.sweeps.jobs import RESULT, TRIES, Job, Stopped, run_job
 from rayloom.training.locking import locked
 from tests.sweeps.pretended import calls, pretended
 
@@ -18,6 +18,14 @@ def test_a_job_that_was_done_is_not_done_again(tmp_path: Path):
     again = run_job(job)
     assert (again.output, again.tries) == (done.output, 0)
     assert calls(tmp_path / "run") == ["begin"]
+
+
+def test_a_result_that_cannot_be_read_is_made_again(tmp_path: Path):
+    job = pretended(tmp_path / "run")
+    done = run_job(job, cores=(0,))
+    (tmp_path / "run" / RESULT).write_text('{"output": 3')
+    again = run_job(job, cores=(0,))
+    assert (again.output, again.tries) == (done.output, 1)
 
 
 def test_a_process_that_is_killed_is_followed_by_one_that_goes_on(tmp_path: Path):

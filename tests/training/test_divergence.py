@@ -90,3 +90,10 @@ def test_the_report_grows_and_is_plain_json(tmp_path: Path) -> None:
         {"step": 40, "term": "photometric", "value": "nan", "lr_share": 1.0, "back_to_step": 32},
         {"step": 45, "term": "photometric", "value": 1e6, "lr_share": 0.3, "back_to_step": None},
     ]
+
+
+@pytest.mark.parametrize("damaged", ["", "{}", "[3]", "[" * 10_000])
+def test_a_damaged_report_is_replaced(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "divergence.json").write_text(damaged)
+    report(tmp_path, Divergence(40, "photometric", math.nan), back_to=32, lr_share=1.0)
+    assert [entry["step"] for entry in json.loads((tmp_path / "divergence.json").read_text())] == [40]
