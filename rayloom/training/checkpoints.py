@@ -50,9 +50,8 @@ class Checkpoints:
             part.mkdir()
             write_tensors(part / TENSORS, tensors)
             durable.write(part / STATE, (json.dumps(about) + "\n").encode())
-            durable.write(
-                part / SUMS, _sums_text({name: _sum(part / name) for name in (TENSORS, STATE)}).encode()
-            )
+            sums = {name: _sum(part / name) for name in (TENSORS, STATE)}
+            durable.write(part / SUMS, _sums_text(sums).encode())
             durable.flush(part)
             # One of the same step is there after a damaged later one made training go back.
             durable.remove_folder(target)

@@ -1,7 +1,6 @@
 """What every method owes: the contract, checked on its tiny preset. There is no list of exceptions."""
 
 import json
-from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from rayloom.training.config import TrainConfig
 from rayloom.training.loop import train
 from rayloom.training.runs import decode
 from rayloom.training.weights import load_weights, save_weights
-from rayloom.types import Batch, Patch, Progress, SceneInfo
+from rayloom.types import Progress, SceneInfo
 from tests.methods.ball import OBJECT, SCENES, BallBatches
 
 EXAMPLE = str(Path(__file__).with_name("haze_nerf.py"))
@@ -121,38 +120,22 @@ def test_weights_survive_saving_and_loading(name: str, tmp_path: Path) -> None:
         assert torch.equal(saved.eval().render(rays).rgb, loaded.eval().render(rays).rgb)
 
 
-class Learnt(Exception):
-    """There is nothing left to train for."""
-
-
-class UntilLearnt(BallBatches):
-    """Rays to the ball, until a method shows it."""
-
-    def __init__(self, method: Method[Any]) -> None:
-        super().__init__(OBJECT)
-        self.method, self.calls = method, 0
-
-    def next(self, num_rays: int, patch: Patch | None = None) -> Batch:
-        """The next rays; every 20 steps the method is looked at."""
-        self.calls += 1
-        if self.calls % 20 == 0 and shows_the_ball(self.method):
-            raise Learnt
-        return super().next(num_rays, patch)
-
-
 def shows_the_ball(method: Method[Any]) -> bool:
     """The best single colour gets 10 dB, a ball of the right shape in one colour 13 dB."""
-    batch, training = BallBatches(OBJECT, seed=1).next(512), method.training
+    batch = BallBatches(OBJECT, seed=1).next(512)
     with torch.no_grad():
         rgb = method.eval().render(batch.rays).rgb
-    method.train(training)
     return bool(-10 * (rgb - batch.rgb).square().mean().log10() > 20)
 
 
 @every_method
 def test_a_ball_is_learnt_in_two_hundred_steps(name: str) -> None:
     method_class = methods.load(name)
-    method = method_class(replace(method_class.presets["tiny"], rays_per_step=256), OBJECT)
-    with suppress(Learnt):
-        train(method, UntilLearnt(method), TrainConfig(steps=200))
-    assert shows_the_ball(method)
+
+    def learns(steps: int, rays: int) -> bool:
+        method = method_class(replace(method_class.presets["tiny"], rays_per_step=rays), OBJECT)
+        train(method, BallBatches(OBJECT), TrainConfig(steps=steps))
+        return shows_the_ball(method)
+
+    # A shorter run with few rays, through all phases of a method, does for most of them.
+    assert learns(steps=150, rays=96) or learns(steps=200, rays=256)
