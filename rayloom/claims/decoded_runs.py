@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STEPS, SMALL_STEPS = 1000, 150
 """Of a run on large pictures, a minute and a half on one core, and of one on small ones.
 
-Colours gain more from time than decoded pictures do: after 400 steps both have the same PSNR.
+Colours gain more from time than decoded pictures do: after 400 steps both have about the same PSNR.
 """
 UNTIL_B = 0.44
 """Share of a run after which the last phase begins."""
