@@ -1,4 +1,4 @@
-"""What it costs to share a scene as a web page: quality, size, time to bake, and how fast it is shown."""
+"""What it costs to share a scene: a page's quality, size, time to bake and speed, and how true a mesh is."""
 
 import math
 import tempfile
@@ -17,10 +17,12 @@ from rayloom.bench.browser import NoBrowserError, browser, scene_tab, screenshot
 from rayloom.bench.frames import frame_rays
 from rayloom.bench.goals import loss_goal, size_goal
 from rayloom.bench.rows import Bar, Report, Row
+from rayloom.bench.surfaces import surface_rows
 from rayloom.bench.timing import Effort, median_seconds
 from rayloom.cameras.camera import Cameras
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.data.scene import DataConfig, Scene
+from rayloom.data.synthetic import SyntheticCapture
 from rayloom.errors import InputError
 from rayloom.method import Method
 from rayloom.metrics.images import psnr
@@ -39,9 +41,17 @@ BROWSER_BARS: Mapping[str, tuple[str, Bar | None]] = {
 
 
 def measure_sharing(
-    method: Method[Any], scene: Scene, config: DataConfig, effort: Effort, device: torch.device
+    method: Method[Any],
+    scene: Scene,
+    config: DataConfig,
+    effort: Effort,
+    device: torch.device,
+    made: SyntheticCapture | None = None,
 ) -> Report:
-    """The page of a trained field beside the field itself, under the name of the capture."""
+    """The page of a trained field beside the field itself, under the name of the capture.
+
+    The mesh of the field too, where it is known what was photographed.
+    """
     word = f"share-{scene.root.name}"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scene.html"
@@ -58,6 +68,7 @@ def measure_sharing(
             Row("time to bake", seconds, "s", better="lower"),
             speed_row(Player(baked).eval(), method, scene, effort, device),
             *browser_rows(file, baked),
+            *(surface_rows(method, scene, made) if made else ()),
         ]
     return Report(word, tuple(rows))
 

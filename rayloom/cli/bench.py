@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rayloom.bench.timing import Effort
     from rayloom.data.scene import Scene
+    from rayloom.data.synthetic import SyntheticCapture
 
 WORDS = {
     "kernels": "the limits of the machine, and every kernel beside its own",
@@ -98,7 +99,7 @@ def measure(options: BenchOptions, device: "torch.device", effort: "Effort") -> 
     from rayloom.bench.frames import measure_rendering
     from rayloom.bench.training import measure_training, train_field
 
-    scene = open_scene(options)
+    scene, made = open_scene(options)
     note(f"training for {options.seconds:g} s", quiet=options.quiet)
     trained = train_field(scene, options.seconds, device)
     if "train" in words:
@@ -111,21 +112,22 @@ def measure(options: BenchOptions, device: "torch.device", effort: "Effort") -> 
         from rayloom.bench.sharing import measure_sharing
 
         note("baking a web page and measuring it", quiet=options.quiet)
-        yield measure_sharing(trained.method, scene, options.data_config, effort, device)
+        yield measure_sharing(trained.method, scene, options.data_config, effort, device, made)
 
 
-def open_scene(options: BenchOptions) -> "Scene":
-    """The capture that was named, else photos of an invented object."""
+def open_scene(options: BenchOptions) -> "tuple[Scene, SyntheticCapture | None]":
+    """The capture that was named, else photos of an invented object, and the truth about that."""
     if options.data is not None:
         from rayloom.data.prepare import load_scene
 
         scene = load_scene(options.data, options.data_config)
         warn(scene.warnings)
-        return scene
-    from rayloom.claims.experiments import photograph
-    from rayloom.data.synthetic import Dome, object_world
+        return scene, None
+    from rayloom.data.prepare import prepare_scene
+    from rayloom.data.synthetic import Dome, make_capture, object_world
 
-    return photograph(object_world(0), Dome(), num_views=60, size=200, seed=0)
+    made = make_capture(object_world(0), Dome(), num_views=60, size=200)
+    return prepare_scene(made.capture, options.data_config), made
 
 
 def machine_facts(device: "torch.device") -> dict[str, Any]:

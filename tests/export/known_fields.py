@@ -79,13 +79,6 @@ def ball_world() -> World:
     return World("ball", (ball,), (Sun((0.0, 0.0, 1.0), (1.0, 1.0, 1.0)),))
 
 
-def world_distance(world: World, points: Tensor) -> Tensor:
-    """Signed distance to the nearest object of a world."""
-    flat = points.reshape(-1, 3)
-    parts = [item.body(0.0).distance(item.rest_from_world(flat, 0.0)) for item in world.objects]
-    return torch.stack(parts).amin(0).reshape(points.shape[:-1])
-
-
 def photographed(world: World, num_views: int = 12, size: int = 24) -> SyntheticCapture:
     """Photos from all sides."""
     return make_capture(world, Dome(), num_views=num_views, size=size, samples=1)
@@ -112,7 +105,7 @@ def field_of(
     def true(points: Tensor) -> Tensor:
         return points @ matrix[:3, :3].T + matrix[:3, 3]
 
-    distance = partial(world_distance, world)
+    distance = partial(world.distance, time=0.0)
     return KnownField(
         scene.info,
         lambda points: distance(true(points)) / scale,

@@ -1,57 +1,24 @@
 """The mesh of a chair that is known exactly: how near its surface is, and how its normals turn."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
-from rayloom.data.synthetic import World, family_world
+from rayloom.data.synthetic import family_world
 from rayloom.errors import InputError
 from rayloom.export.frames import field_cameras, out_from_field
 from rayloom.export.manifold import is_watertight
 from rayloom.export.mesh import MeshSettings, make_mesh, moved
-from rayloom.export.surface import Surface
-from tests.export.known_fields import KnownField, field_of, photographed, scene_of, world_distance
+from rayloom.metrics.surfaces import surface_errors
+from tests.export.known_fields import KnownField, field_of, photographed, scene_of
 
 SETTINGS = MeshSettings(resolution=96, level=None, faces=None, least_part=0.01, color="none", texture_size=64)
 CHAIR = family_world(0, "chair")
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Of a mesh against a world, in units of the world."""
-
-    chamfer: float
-    """Mean of the mean distances from mesh to surface and from what cameras see of the surface to mesh."""
-    normal_deg: float
-    """Median angle between the normal of a face and that of the surface there."""
-
-
-def samples(surface: Surface, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points spread evenly over a surface, and the normals there."""
-    rng = np.random.default_rng(0)
-    areas = np.linalg.norm(surface.face_normals, axis=-1)
-    face = rng.choice(len(areas), count, p=areas / areas.sum())
-    u, v = np.sqrt(rng.random(count)), rng.random(count)
-    shares = np.stack([1 - u, u * (1 - v), u * v], axis=-1)
-    points = (shares[:, :, None] * surface.vertices[surface.faces[face]]).sum(1)
-    return points, surface.face_normals[face] / areas[face, None]
-
-
-def errors(surface: Surface, world: World, seen: NDArray[np.float64]) -> Errors:
-    """Errors of a surface in the frame of the world, of which points are given that cameras see."""
-    points, normals = samples(surface, 20_000)
-    leaf = torch.from_numpy(points).requires_grad_()
-    distance = world_distance(world, leaf)
-    (gradient,) = torch.autograd.grad(distance.sum(), leaf)
-    cosines = (torch.nn.functional.normalize(gradient, dim=-1).numpy() * normals).sum(-1)
-    there = float(distance.detach().abs().mean())
-    back = float(KDTree(points).query(seen)[0].mean())
-    return Errors((there + back) / 2, float(np.degrees(np.median(np.arccos(cosines.clip(-1, 1))))))
+CHAIR_DISTANCE = partial(CHAIR.distance, time=0.0)
 
 
 def test_the_mesh_of_a_chair_is_the_chair(record_property):
@@ -61,7 +28,7 @@ def test_the_mesh_of_a_chair_is_the_chair(record_property):
     result = make_mesh(field, field_cameras(field, scene), SETTINGS, lambda stage, share: None)
     mesh = moved(result.mesh, out_from_field(field, scene, raw=True))
     seen = torch.cat([view.points[view.mask] for view in (made.truth(i) for i in range(0, 24, 4))])
-    found = errors(mesh.surface, CHAIR, seen.double().numpy())
+    found = surface_errors(mesh.surface.vertices, mesh.surface.faces, CHAIR_DISTANCE, seen.double().numpy())
     record_property("chamfer", found.chamfer)
     record_property("normal_deg", found.normal_deg)
     assert result.num_parts == 1
@@ -81,8 +48,8 @@ def test_fewer_faces_stay_closed_and_near():
     assert len(result.surface.faces) <= 4000
     assert is_watertight(result.surface)
     mesh = moved(result.mesh, out_from_field(field, scene, raw=True))
-    distance = world_distance(CHAIR, torch.from_numpy(samples(mesh.surface, 5000)[0])).abs().mean()
-    assert distance < 0.2 * 2 / SETTINGS.resolution
+    found = surface_errors(mesh.surface.vertices, mesh.surface.faces, CHAIR_DISTANCE, mesh.surface.vertices)
+    assert found.accuracy < 0.2 * 2 / SETTINGS.resolution
 
 
 @pytest.mark.parametrize("color", ["vertices", "texture"])

@@ -166,6 +166,12 @@ class World:
         centers = torch.stack([item.pose(time)[1] for item in self.objects])
         return centers.to(like), like.new_tensor([item.body(time).reach for item in self.objects])
 
+    def distance(self, points: Float[Tensor, "*batch 3"], time: float) -> Float[Tensor, "*batch"]:
+        """Signed distance to the nearest object, negative inside."""
+        flat = points.reshape(-1, 3)
+        parts = [item.body(time).distance(item.rest_from_world(flat, time)) for item in self.objects]
+        return torch.stack(parts).amin(0).reshape(points.shape[:-1])
+
     def instance(self, object_index: int) -> int:
         """The instance number of an object, at least 1."""
         own = self.objects[object_index].instance
