@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rayloom.claims import patch_parts
 from rayloom.claims.experiments import trained
+from rayloom.claims.full_size import System, sharper_claims
 from rayloom.claims.records import Claim, Measurement
 
 if TYPE_CHECKING:
@@ -213,4 +214,5 @@ CLAIMS = (
           1.5, "higher", _time_of_realigning),
     Claim("time-of-patches", "Time of a step on patches over one of mip-NeRF 360, small presets.",
           1.3, "lower", patch_parts.time_of_patches, seeds=3),
+    *sharper_claims(System("alignerf", "small"), System("mip-nerf-360", "small"), ("fox",), 300, ""),
 )  # fmt: skip

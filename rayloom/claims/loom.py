@@ -1,16 +1,10 @@
 """What loom is claimed to show, in miniature on the scene world."""
 
-from collections.abc import Callable
 from functools import cache
-from operator import truediv
-from typing import TYPE_CHECKING, Literal
 
 from rayloom.claims.experiments import captured, held_out_psnr, photograph, trained, trained_for
+from rayloom.claims.full_size import System, sharper_claims
 from rayloom.claims.records import Claim, Measurement
-from rayloom.errors import InputError
-
-if TYPE_CHECKING:
-    from rayloom.metrics.scores import Scores
 
 FULL_SIZE = ("fox", "desk_colmap", "cafe_table_360")
 """Real captures with photos of half a megapixel."""
@@ -71,30 +65,6 @@ def _refining_good_cameras(seed: int) -> Measurement:
     return Measurement(measured=_fox("refine", 0.0, seed) - true, baseline=true)
 
 
-@cache
-def _scores(capture: str, preset: str, seed: int) -> "Scores":
-    """Means over the held-out views of photos at their full size."""
-    from rayloom.data.scene import DataConfig
-    from rayloom.training.evaluate import evaluate
-
-    scene = captured(capture, DataConfig())
-    method = trained_for("loom", scene, preset=preset, seconds=SHARP_SECONDS, seed=seed)
-    return evaluate(method, scene)["mean"]
-
-
-def _sharp_cost(
-    score: Literal["psnr", "lpips_vgg", "e_warp"], cost: Callable[[float, float], float], seed: int
-) -> Measurement:
-    """A score of loom@sharp against that of loom where it stands worst, and the latter."""
-    found: list[Measurement] = []
-    for capture in FULL_SIZE:
-        plain, sharp = (_scores(capture, preset, seed)[score] for preset in ("default", "sharp"))
-        if plain is None or sharp is None:
-            raise InputError(score, "was not measured; expected its weights on this machine")
-        found.append(Measurement(measured=cost(sharp, plain), baseline=plain))
-    return max(found, key=lambda one: one.measured)
-
-
 CLAIMS = (
     Claim(
         name="refined-cameras",
@@ -145,29 +115,7 @@ CLAIMS = (
         analysis="""Presumably photos of 100 pixels show little that 31 cells cannot hold, and 400 steps are
         too few for hashed levels to settle. Larger photos and longer training were not tried.""",
     ),
-    Claim(
-        name="sharp-lpips",
-        description="LPIPS (vgg) of loom@sharp over that of loom, 120 s, full size, worst of three captures.",
-        threshold=0.9,
-        better="lower",
-        measure=lambda seed: _sharp_cost("lpips_vgg", truediv, seed),
-        analysis=SQUARES_TELL_LESS,
-    ),
-    Claim(
-        name="sharp-e-warp",
-        description="The same for E_warp, which forgives displacements.",
-        threshold=0.9,
-        better="lower",
-        measure=lambda seed: _sharp_cost("e_warp", truediv, seed),
-        analysis=SQUARES_TELL_LESS,
-    ),
-    Claim(
-        name="sharp-psnr",
-        description="PSNR that loom@sharp loses against loom, 120 s, full size, worst of three captures.",
-        threshold=0.2,
-        better="lower",
-        measure=lambda seed: _sharp_cost("psnr", lambda sharp, plain: plain - sharp, seed),
-        unit="dB",
-        analysis=SQUARES_TELL_LESS,
+    *sharper_claims(
+        System("loom", "sharp"), System("loom", "default"), FULL_SIZE, SHARP_SECONDS, SQUARES_TELL_LESS
     ),
 )
