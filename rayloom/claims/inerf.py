@@ -29,6 +29,10 @@ NUM_STARTS = 20
 FOUND_DEG = 2.0
 DILATIONS = 1
 """Of keypoints, fewer than in the paper, whose photos are larger."""
+REGIONS_ARE_NARROW = """Random pixels find 98 % of the cameras, interest regions 72 %, in as many steps. On
+photos of 64 pixels of a textured still life nearly every pixel tells something, and regions leave out the
+outline of large smooth things, whose wide slopes presumably lead cameras home from afar. More dilations and
+larger photos, on which most pixels are flat, were not tried."""
 
 
 @cache
@@ -115,6 +119,7 @@ CLAIMS = (
         better="higher",
         measure=_share_found,
         seeds=3,
+        analysis=REGIONS_ARE_NARROW,
     ),
     Claim(
         name="regions-save-steps",
@@ -123,5 +128,6 @@ CLAIMS = (
         better="lower",
         measure=_steps_saved,
         seeds=3,
+        analysis=REGIONS_ARE_NARROW,
     ),
 )

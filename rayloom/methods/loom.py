@@ -45,7 +45,7 @@ from rayloom.sampling.occupancy import OccupancyGrid
 from rayloom.types import Batch, Image, Patch, Progress, Rays, Rendering, SceneInfo, StepReport
 
 BETAS, EPS = (0.9, 0.99), 1e-15
-PATCH_SIDE, PATCH_EVERY, DISPLACEMENT_COST, NEIGHBOR_LR = 16, 2, 1e-3, 3e-3
+PATCH_SIDE, PATCH_EVERY, DISPLACEMENT_COST, NEIGHBOR_LR = 16, 4, 1e-3, 3e-3
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ class LoomConfig(MethodConfig):
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""
     patch_share: float = 0.0
-    """Share of the run, at its end, in which every other step sees patches."""
+    """Share of the run, at its end, in which one step in four sees patches."""
     patch_reach: int = 3
     """Pixels by which a patch may lie beside its place in the photo, along each axis."""
-    high_frequency: float = 0.02
+    high_frequency: float = 0.002
     """Weight of the difference in shallow features."""
 
 
@@ -109,7 +109,7 @@ class Loom(Method[LoomConfig]):
         "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", year=2022,
         arxiv="2201.05989", tags=("fast", "grid", "static"))  # fmt: skip
     presets = {
-        "default": LoomConfig(), "sharp": LoomConfig(lr_hold=0.7, patch_share=0.3),
+        "default": LoomConfig(), "sharp": LoomConfig(patch_share=0.2),
         "quality": LoomConfig(log2_rows=19, finest=2048, steps_per_side=512, steps_per_fold=512),
         "tiny": LoomConfig(log2_rows=12, finest=128, grid_resolution=64, num_cascades=4, steps_per_side=96,
                            steps_per_fold=32, samples_per_step=1 << 13),

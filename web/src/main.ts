@@ -48,7 +48,12 @@ class Page {
     this.reset();
   }
 
+  // Show something soon, and then all pixels.
   start(): void {
+    this.fit();
+    this.coarse(SMOOTH);
+    this.renderer.finish();
+    this.movedAt = -REST;
     const tick = (now: number) => {
       this.step(now);
       requestAnimationFrame(tick);
@@ -198,7 +203,6 @@ async function main(): Promise<ReturnType<typeof handle>> {
   const camera = new Camera([...focus], scene.origin.fov_rad);
   const page = new Page(canvas, camera, renderer, scene.origin.first_view, focus, scene.origin.raw_from_world);
   canvas.addEventListener("webglcontextlost", () => refuse("The graphics card was lost; reload the page."));
-  await page.settle();
   page.start();
   element("loading").hidden = true;
   document.body.classList.add("ready");

@@ -107,21 +107,17 @@ function valuesOf(told: Uint8Array, blocks: number): Uint8Array {
   for (let i = 0; i < plane; i++) known[i] = (told[i >> 3] >> (7 - (i & 7))) & 1;
   let next = plane / 8;
   for (let channel = 0; channel < CHANNELS; channel++) {
-    const begin = channel * plane;
-    for (let block = 0; block < plane; block += CELLS) {
-      let last = 0;
-      for (let i = 0; i < CELLS; i++) {
-        if (!known[block + i]) continue;
-        let sum = 0, count = 0;
-        for (const [stride, place] of [[64, i >> 6], [8, (i >> 3) & 7], [1, i & 7]]) {
-          if (place === 0 || !known[block + i - stride]) continue;
-          sum += values[begin + block + i - stride];
-          count++;
-        }
-        const guess = count > 0 ? Math.floor((sum + (count >> 1)) / count) : last;
-        last = (guess + told[next++]) & 255;
-        values[begin + block + i] = last;
-      }
+    const own = values.subarray(channel * plane, (channel + 1) * plane);
+    let last = 0;
+    for (let at = 0; at < plane; at++) {
+      if (at % CELLS === 0) last = 0;
+      if (!known[at]) continue;
+      let sum = 0, count = 0;
+      if (at & 448 && known[at - 64]) sum += own[at - 64], count++;
+      if (at & 56 && known[at - 8]) sum += own[at - 8], count++;
+      if (at & 7 && known[at - 1]) sum += own[at - 1], count++;
+      const guess = count > 0 ? Math.floor((sum + (count >> 1)) / count) : last;
+      last = own[at] = (guess + told[next++]) & 255;
     }
   }
   for (let i = 0; i < plane; i++) {
@@ -199,39 +195,36 @@ const SUBSETS = Array.from({ length: 8 }, (_, set) => {
   return mask;
 });
 
-// The number of each kept block, and elsewhere minus the distance to the nearest one.
+// The number of each kept block, and elsewhere minus the distance to the nearest one, diagonals as long as sides.
 function slotsOf(kept: number[], size: number[]): Int32Array {
   const [nx, ny, nz] = size;
-  const slots = new Int32Array(nx * ny * nz).fill(-FARTHEST);
-  let near = new Uint8Array(slots.length);
-  kept.forEach((place, slot) => {
-    slots[place] = slot;
-    near[place] = 1;
-  });
-  const strides = [ny * nz, nz, 1];
-  for (let distance = 1; distance < FARTHEST; distance++) {
-    let wider = near;
-    // One step along each axis after the other reaches all 26 neighbours.
-    for (let axis = 0; axis < 3; axis++) {
-      const from = wider;
-      wider = from.slice();
-      const stride = strides[axis];
-      for (let i = 0; i < from.length; i++) {
-        if (!from[i]) continue;
-        const at = Math.floor(i / stride) % size[axis];
-        if (at > 0) wider[i - stride] = 1;
-        if (at < size[axis] - 1) wider[i + stride] = 1;
+  // A border all around is as far as can be, so that nobody has to ask where space ends.
+  const [sx, sy] = [(ny + 2) * (nz + 2), nz + 2];
+  const distance = new Uint8Array((nx + 2) * sx).fill(FARTHEST);
+  const inside = (x: number, y: number, z: number) => (x + 1) * sx + (y + 1) * sy + z + 1;
+  for (const place of kept) distance[inside(Math.floor(place / (ny * nz)), Math.floor(place / nz) % ny, place % nz)] = 0;
+  // Half of the 26 neighbours come before a block, half behind it: one sweep there and one back see all.
+  const before = [1, sy - 1, sy, sy + 1];
+  for (const y of [-sy, 0, sy]) for (const z of [-1, 0, 1]) before.push(sx + y + z);
+  for (const way of [1, -1]) {
+    const steps = before.map((step) => way * step);
+    for (let x = 0; x < nx; x++) {
+      for (let y = 0; y < ny; y++) {
+        let at = way > 0 ? inside(x, y, 0) : inside(nx - 1 - x, ny - 1 - y, nz - 1);
+        for (let z = 0; z < nz; z++, at += way) {
+          let least = distance[at];
+          for (let i = 0; i < 13; i++) least = Math.min(least, distance[at - steps[i]] + 1);
+          distance[at] = least;
+        }
       }
     }
-    let changed = false;
-    for (let i = 0; i < wider.length; i++) {
-      if (wider[i] && !near[i]) {
-        slots[i] = -distance;
-        changed = true;
-      }
-    }
-    if (!changed) break;
-    near = wider;
   }
+  const slots = new Int32Array(nx * ny * nz);
+  for (let x = 0, i = 0; x < nx; x++) {
+    for (let y = 0; y < ny; y++) {
+      for (let z = 0; z < nz; z++, i++) slots[i] = -distance[inside(x, y, z)];
+    }
+  }
+  kept.forEach((place, slot) => (slots[place] = slot));
   return slots;
 }
