@@ -31,6 +31,8 @@ MEGABYTES: dict[SceneKind, float] = {"object": 15.0, "unbounded": 40.0, "forward
 """Of a page, where nobody says how large it may be."""
 COARSEST = 16
 """Voxels below which nothing can be made out."""
+BEYOND = 0.1
+"""Share of a photo's width and height by which the page knows what is beside it: visitors look there too."""
 MARGIN = 0.96
 """How much smaller than predicted a page is planned."""
 
@@ -67,7 +69,7 @@ def bake_page(
     if method.learned_cameras() is not None:
         raise InputError(name, "learned its cameras; expected a run with --poses given")
     cameras = scene_cameras(scene)[torch.tensor(scene.indices("train"))]
-    origin = _origin(name, scene, data_config, cameras)
+    origin, cameras = _origin(name, scene, data_config, cameras), cameras.wider(BEYOND)
     wanted = PILOT if resolution is None or resolution >= 2 * PILOT else resolution
     pilot: Voxels | None = None
     while True:

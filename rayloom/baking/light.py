@@ -20,7 +20,9 @@ FAINT = 1e-3
 def drawn_rays(cameras: Cameras, count: int, generator: torch.Generator) -> Rays:
     """Rays through random places of random photos."""
     index = torch.randint(len(cameras), (count,), generator=generator)
-    return cameras.rays(index, torch.rand(count, 2, generator=generator) * cameras.size[index])
+    rays = cameras.rays(index, torch.rand(count, 2, generator=generator) * cameras.size[index])
+    # Beyond its borders a picture may show nothing, so strong is the distortion there.
+    return rays[rays.directions.isfinite().all(-1)]
 
 
 def num_pixels(cameras: Cameras) -> int:

@@ -22,8 +22,6 @@ SLACK = 1.5
 
 
 _MODELS = tuple(CameraModel)
-_IN_FRONT = {CameraModel.PINHOLE, CameraModel.SIMPLE_RADIAL, CameraModel.OPENCV, CameraModel.ORTHOGRAPHIC}
-"""Models that show nothing behind the camera."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def _sees(
     pixels = plane_from_points(local, bent, model) * cameras.focal[i] + cameras.center[i]
     height, width = reach.shape
     inside = (pixels >= 0).all(-1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
-    if model in _IN_FRONT:
+    if model.is_plane:
         inside &= local[:, 2] > 0
     column, row = pixels.nan_to_num(0).clamp(0, max(height, width)).long().unbind(-1)
     end = reach[row.clamp(max=height - 1), column.clamp(max=width - 1)]

@@ -90,6 +90,15 @@ class Cameras(Record):
         share = size / self.size
         return replace(self, focal=self.focal * share, center=self.center * share, size=size)
 
+    def wider(self, margin: float) -> "Cameras":
+        """The same pixels, and more of them beyond each border, as a share of width and height.
+
+        Cameras whose pictures do not lie on a plane stay as they are.
+        """
+        planes = torch.tensor([model.is_plane for model in CameraModel]).to(self.model.device)[self.model]
+        added = (margin * self.size).round().long() * planes[:, None]
+        return replace(self, center=self.center + added, size=self.size + 2 * added)
+
     def rays(self, camera_index: Int[Tensor, " n"], pixels: Float[Tensor, "n 2"]) -> Rays:
         """What the pixels see; `radii` are those of the pixels' cones, half-widths for ORTHOGRAPHIC."""
         pose = _pick(self.world_from_camera, camera_index)

@@ -14,6 +14,11 @@ class CameraModel(StrEnum):
     EQUIRECTANGULAR = "EQUIRECTANGULAR"
     ORTHOGRAPHIC = "ORTHOGRAPHIC"
 
+    @property
+    def is_plane(self) -> bool:
+        """Whether pictures lie on a plane in front of the camera, which goes on beyond their borders."""
+        return self not in {CameraModel.OPENCV_FISHEYE, CameraModel.EQUIRECTANGULAR}
+
 
 @dataclass(frozen=True)
 class Intrinsics:

@@ -235,3 +235,20 @@ def test_coarser_cameras_see_the_same_in_fewer_pixels():
 
 def test_cameras_keep_at_least_one_pixel():
     assert cameras_of(PINHOLE).coarser(torch.tensor([[1e6]])).size.tolist() == [[1, 1]]
+
+
+@every_model
+def test_wider_cameras_see_the_same_and_what_is_beside_it(name: str):
+    cameras = cameras_of(INTRINSICS[name])
+    wide = cameras.wider(0.25)
+    added = (wide.size - cameras.size) // 2
+    if INTRINSICS[name].model.is_plane:
+        assert added.tolist() == (0.25 * cameras.size).round().long().tolist()
+    else:
+        assert not added.any()
+    pixels = torch.tensor([[3.5, 7.25], [20.0, 11.0]], dtype=cameras.focal.dtype)
+    nobody = torch.zeros(2, dtype=torch.long)
+    ours = wide.rays(nobody, pixels + added)
+    theirs = cameras.rays(nobody, pixels)
+    torch.testing.assert_close(ours.directions, theirs.directions)
+    torch.testing.assert_close(ours.origins, theirs.origins)
