@@ -16,7 +16,7 @@ from rayloom.method import Method
 from rayloom.metrics.surfaces import SurfaceErrors, surface_errors
 
 SETTINGS = MeshSettings(
-    resolution=256, level=None, faces=100_000, least_part=0.01, color="none", texture_size=64
+    resolution=256, level=None, smoothing=1.0, faces=100_000, least_part=0.01, color="none", texture_size=64
 )
 """Those of `rayloom export RUN mesh`, without colours."""
 VIEWS = 8

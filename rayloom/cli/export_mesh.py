@@ -28,6 +28,8 @@ class MeshOptions(ExportOptions):
     level: float | None = None
     """Density, per training unit, from which on matter is solid; by default the one whose surface lies
     nearest to what the training cameras see."""
+    smoothing: float = 1.0
+    """Blur density by so many cells first, as fields are rough; 0 takes it as it is."""
     faces: int | None = 100_000
     """Faces at most; None keeps all."""
     min_part: float = 0.01
@@ -40,6 +42,8 @@ class MeshOptions(ExportOptions):
     def __post_init__(self) -> None:
         check_file(self.file, TEXTURED if self.color == "texture" else (*TEXTURED, ".ply"))
         check_positive(self, "level", "faces", "min_part")
+        if not 0 <= self.smoothing <= 8:
+            raise InputError("--smoothing", f"is {self.smoothing}; expected 0 to 8 cells")
         if not 8 <= self.resolution <= 2048:
             raise InputError("--resolution", f"is {self.resolution}; expected 8 to 2048")
         if not 64 <= self.texture_size <= 16384:
@@ -65,6 +69,7 @@ def run(args: list[str]) -> int:
     settings = MeshSettings(
         resolution=options.resolution,
         level=options.level,
+        smoothing=options.smoothing,
         faces=options.faces,
         least_part=options.min_part,
         color=options.color,

@@ -18,8 +18,8 @@ REACH = 8
 STEPS_PER_CELL = 4
 THINNEST, DENSEST, NUM_LEVELS = 0.01, 30.0, 49
 """Optical depths of a cell between which the level lies."""
-AS_GOOD = 1.02
-"""Times the least disagreement, up to which a level counts as equally good."""
+AS_GOOD = 1.3
+"""Times the least disagreement, up to which a level counts as good."""
 
 
 @torch.no_grad()
@@ -28,15 +28,16 @@ def surface_level(method: Method[Any], cameras: Cameras, width: float) -> float:
 
     Each level is judged by the first place along a ray, within `REACH` cells of `width` around its depth,
     that is at least as dense; a ray without one counts as wrong by the whole reach. So a level that is too
-    low, which finds fog before surfaces, loses as one that is too high, which loses thin parts. Of equally
-    good levels the middle one is taken. Raises InputError where hardly any ray meets anything.
+    low, which finds fog before surfaces, loses as one that is too high, which loses thin parts. Of good
+    levels the lowest is taken: light ends behind where matter begins, and density is roughest within.
+    Raises InputError where hardly any ray meets anything.
     """
     points, offsets = _around_depth(method, cameras, width)
     density = torch.cat([_density(method, part) for part in points.split(256)])
     levels = torch.logspace(0, 1, NUM_LEVELS, base=DENSEST / THINNEST) * (THINNEST / width)
     wrong = torch.stack([_first(density >= level, offsets).abs().mean() for level in levels])
     (good,) = (wrong <= AS_GOOD * wrong.min()).nonzero(as_tuple=True)
-    return float(levels[good[len(good) // 2]])
+    return float(levels[good[0]])
 
 
 def _around_depth(

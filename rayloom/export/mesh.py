@@ -37,6 +37,8 @@ class MeshSettings:
     """Cells along the longest side of the scene's box."""
     level: float | None
     """Density, per training unit, from which on matter is solid; None chooses it."""
+    smoothing: float
+    """Cells by which density is blurred first, 0 not at all."""
     faces: int | None
     """Faces at most; None keeps all."""
     least_part: float
@@ -80,7 +82,7 @@ def make_mesh(method: Method[Any], cameras: Cameras, settings: MeshSettings, tel
         ) from error
     density = partial(_density, method)
     closed = method.scene.kind == "object"
-    found = surfaces.extract(density, grid, level, closed=closed, tell=tell)
+    found = surfaces.extract(density, grid, level, closed=closed, tell=tell, smoothing=settings.smoothing)
     visibility = Visibility(cameras, _tensor(found.vertices), grid.width)
     tell("looking from all cameras", 0.0)
     seen = visibility.views(_tensor(found.vertices), _tensor(found.normals), 1).seen[:, 0]

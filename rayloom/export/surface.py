@@ -1,5 +1,6 @@
 """The surface of a field where its density passes a level, found block by block."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -19,6 +20,8 @@ CONTRAST = 3.0
 """Logarithm of the factor above and below the level beyond which density is cut off."""
 LEAST = 1e-3
 """How far, as a share of that, samples stay away from the level, so that no vertex lies on a corner."""
+BLUR_REACH = 3
+"""Deviations of a Gaussian after which it ends."""
 OPAQUE_SHARE = 0.9
 """Of all samples, from which on a field has no surface to speak of."""
 
@@ -81,9 +84,14 @@ class Grid:
         return Grid(self.low - self.width, self.width, (x + 2, y + 2, z + 2))
 
 
-def extract(density: DensityFunction, grid: Grid, level: float, *, closed: bool, tell: Tell) -> Surface:
+def extract(
+    density: DensityFunction, grid: Grid, level: float, *, closed: bool, tell: Tell, smoothing: float = 0.0
+) -> Surface:
     """The surface within a grid by marching cubes (Lewiner et al. 2003), between samples as if density were
     exponential, which is what fields are near surfaces.
+
+    The logarithm of density is first blurred by a Gaussian with a deviation of `smoothing` cells: photos
+    tell how much light a field stops, hardly where exactly, and its density is rough. Planes stay in place.
 
     `closed` takes everything outside of the grid as empty, so that the surface has no border. Raises
     InputError where there is no surface.
@@ -92,7 +100,7 @@ def extract(density: DensityFunction, grid: Grid, level: float, *, closed: bool,
     blocks = list(product(*(range(0, count, CELLS) for count in grid.counts)))
     parts, num_solid, num_samples = [], 0, 0
     for number, start in enumerate(blocks):
-        values = _contrast(density, grid, start, level)
+        values = _contrast(density, grid, start, level, smoothing)
         if closed:
             _empty_border(values, grid, start)
         num_solid += int((values > 0).sum())
@@ -109,17 +117,26 @@ def extract(density: DensityFunction, grid: Grid, level: float, *, closed: bool,
     return _welded(parts, grid)
 
 
-def _contrast(density: DensityFunction, grid: Grid, start: tuple[int, ...], level: float) -> Vectors:
-    """Logarithm of density over level at the corners of a block's cells, cut off and scaled to [-1, 1]."""
+def _contrast(
+    density: DensityFunction, grid: Grid, start: tuple[int, ...], level: float, smoothing: float
+) -> Vectors:
+    """Logarithm of density over level at the corners of a block's cells, cut off to [-1, 1] and blurred."""
+    from scipy.ndimage import gaussian_filter  # noqa: PLC0415
+
+    # Corners beyond the block, so that blocks agree on what they share.
+    around = math.ceil(BLUR_REACH * smoothing)
     ends = [min(begin + CELLS, count) for begin, count in zip(start, grid.counts, strict=True)]
     axes = [
-        torch.from_numpy(low + grid.width * np.arange(begin, end + 1)).float()
+        torch.from_numpy(low + grid.width * np.arange(begin - around, end + around + 1)).float()
         for low, begin, end in zip(grid.low, start, ends, strict=True)
     ]
     points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
     parts = [density(part) for part in points.reshape(-1, 3).split(POINTS_AT_ONCE)]
     ratio = torch.cat(parts).reshape(points.shape[:-1]).double() / level
     values = (ratio.clamp(min=1e-30).log() / CONTRAST).clamp(-1, 1).numpy()
+    if around:
+        blurred = gaussian_filter(values, smoothing, radius=around)
+        values = blurred[(slice(around, -around),) * 3]
     return np.where(values >= 0, np.maximum(values, LEAST), np.minimum(values, -LEAST))
 
 

@@ -26,7 +26,9 @@ from tests.export.known_fields import (
     scene_of,
 )
 
-PLAIN = MeshSettings(resolution=64, level=LEVEL, faces=None, least_part=0.01, color="none", texture_size=64)
+PLAIN = MeshSettings(
+    resolution=64, level=LEVEL, smoothing=0.0, faces=None, least_part=0.01, color="none", texture_size=64
+)
 MADE = photographed(ball_world())
 
 

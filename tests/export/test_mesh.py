@@ -16,7 +16,9 @@ from rayloom.export.mesh import MeshSettings, make_mesh, moved
 from rayloom.metrics.surfaces import surface_errors
 from tests.export.known_fields import KnownField, field_of, photographed, scene_of
 
-SETTINGS = MeshSettings(resolution=96, level=None, faces=None, least_part=0.01, color="none", texture_size=64)
+SETTINGS = MeshSettings(
+    resolution=96, level=None, smoothing=0.0, faces=None, least_part=0.01, color="none", texture_size=64
+)
 CHAIR = family_world(0, "chair")
 CHAIR_DISTANCE = partial(CHAIR.distance, time=0.0)
 

@@ -16,9 +16,11 @@ def ball(points: torch.Tensor, radius: float = 0.6) -> torch.Tensor:
     return 20 * torch.exp((radius - points.norm(dim=-1)) / 0.05)
 
 
-def found(*, closed: bool = True, radius: float = 0.6, resolution: int = 40) -> Surface:
-    grid = Grid.of_box(LOW, HIGH, resolution)
-    return extract(lambda p: ball(p, radius), grid, 20.0, closed=closed, tell=lambda stage, share: None)
+def found(
+    *, closed: bool = True, radius: float = 0.6, resolution: int = 40, smoothing: float = 0.0, density=ball
+) -> Surface:
+    grid, tell = Grid.of_box(LOW, HIGH, resolution), lambda stage, share: None
+    return extract(lambda p: density(p, radius), grid, 20.0, closed=closed, tell=tell, smoothing=smoothing)
 
 
 def volume(surface: Surface) -> float:
@@ -37,14 +39,39 @@ def test_the_surface_of_a_ball_is_where_it_is(monkeypatch: pytest.MonkeyPatch):
     assert cosines.min() > 0.99
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch):
-    whole = found()
+@pytest.mark.parametrize("smoothing", [0.0, 0.7])
+def test_blocks_change_nothing(smoothing: float, monkeypatch: pytest.MonkeyPatch):
+    whole = found(smoothing=smoothing)
     monkeypatch.setattr(surfaces, "CELLS", 7)
-    pieces = found()
+    pieces = found(smoothing=smoothing)
     assert len(pieces.faces) == len(whole.faces)
     assert len(pieces.vertices) == len(whole.vertices)
     order = [np.lexsort(np.round(s.vertices, 5).T) for s in (whole, pieces)]
     np.testing.assert_allclose(whole.vertices[order[0]], pieces.vertices[order[1]], atol=1e-5)
+
+
+def rough(points: torch.Tensor, radius: float) -> torch.Tensor:
+    """The ball with waves as short as four cells, by which density doubles or halves."""
+    return ball(points, radius) * torch.exp(0.7 * torch.sin(2 * np.pi * points / 0.2).prod(-1))
+
+
+def tilts(surface: Surface) -> np.ndarray:
+    cosines = (surface.normals * surface.vertices).sum(-1) / np.linalg.norm(surface.vertices, axis=-1)
+    return np.degrees(np.arccos(cosines.clip(-1, 1)))
+
+
+def test_a_rough_ball_grows_smooth_and_stays_where_it_is():
+    raw, smooth = found(density=rough), found(density=rough, smoothing=1.0)
+    assert np.median(tilts(smooth)) < 0.6 * np.median(tilts(raw))
+    # A Gaussian of 0.05 moves a sphere of radius 0.6 inwards by 0.05^2 / 0.6.
+    assert np.linalg.norm(smooth.vertices, axis=-1).mean() == pytest.approx(0.6 - 0.05**2 / 0.6, abs=2e-3)
+    assert is_watertight(smooth)
+
+
+def test_a_plane_does_not_move_when_density_is_blurred():
+    made = found(density=lambda points, radius: 20 * torch.exp((0.31 - points[:, 2]) / 0.05), smoothing=1.0)
+    top = made.vertices[np.abs(made.vertices[:, :2]).max(-1) < 0.7]
+    np.testing.assert_allclose(top[top[:, 2] > 0][:, 2], 0.31, atol=1e-4)
 
 
 def test_what_a_box_cuts_is_closed_or_open_as_asked():
