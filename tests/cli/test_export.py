@@ -35,6 +35,7 @@ def test_the_second_word_is_the_form(args: list[str], form: str | None, rest: li
         (["run", "mesh", "--out", "scene.html"], "expected a FILE.glb or FILE.obj or FILE.ply"),
         (["run", "mesh", "--out", "a.ply", "--color", "texture"], "expected a FILE.glb or FILE.obj"),
         (["run", "mesh", "--resolution", "4"], "expected 8 to 2048"),
+        (["run", "mesh", "--smoothing", "9"], "--smoothing: is 9.0; expected 0 to 8 cells"),
         (["run", "mesh", "--texture-size", "4"], "expected 64 to 16384"),
         (["run", "mesh", "--level", "-1"], "--level: is -1.0; expected a positive number"),
         (["run", "points", "--out", "points.xyz"], "expected a FILE.ply"),
