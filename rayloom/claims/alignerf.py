@@ -214,5 +214,6 @@ CLAIMS = (
           1.5, "higher", _time_of_realigning),
     Claim("time-of-patches", "Time of a step on patches over one of mip-NeRF 360, small presets.",
           1.3, "lower", patch_parts.time_of_patches, seeds=3),
-    *sharper_claims(System("alignerf", "small"), System("mip-nerf-360", "small"), ("fox",), 300.0, ""),
+    *sharper_claims(
+        System("alignerf", "small"), System("mip-nerf-360", "small"), ("fox",), 120.0, "", num_views=2),
 )  # fmt: skip
