@@ -62,6 +62,8 @@ def rayloom(*words: object) -> None:
 def web_scene(chromium: Any, file: Path) -> Image.Image:  # noqa: ANN401
     """Colour and depth of the view that the page begins with."""
     with scene_tab(chromium, file, 560, 420) as tab:
+        # The first picture is a coarse one.
+        tab.evaluate("rayloom.setMode('colour')")
         colour = screenshot(tab)
         tab.evaluate("rayloom.setMode('depth')")
         depth = screenshot(tab)

@@ -120,6 +120,16 @@ def test_it_loads_in_ten_seconds(opened: Any) -> None:
     assert opened.evaluate("rayloom.framesPerSecond(2)") > 0
 
 
+def test_a_picture_in_fewer_pixels_comes_first_and_all_pixels_follow(opened: Any) -> None:
+    first = screenshot(opened)
+    assert first.std() > 0.05
+    opened.evaluate("rayloom.setMode('colour')")
+    whole = screenshot(opened)
+    opened.reload()
+    opened.evaluate("rayloom.ready")
+    wait_for(lambda: np.abs(screenshot(opened) - whole).max() < 1 / 255)
+
+
 def test_a_drag_turns_around_the_scene_and_the_wheel_comes_nearer(opened: Any) -> None:
     focus = SIMILARITIES[1][:3, 3].numpy()
     before = center(opened)
