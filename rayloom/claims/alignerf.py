@@ -44,9 +44,9 @@ BLUR_OR_DRIFT = """The anchor stops drift for the price of blur. With finer vein
 was worth 0.6 dB; here the one about pays for the other."""
 
 
-TOO_SHORT = """After 120 s on one core both are far from done, mip-NeRF 360 at 19.3 dB: AligNeRF gives the last
-40 % of that to few squares of 16, which say little of a scene that is still a blur. Longer runs want a GPU, as
-a view at this size takes five minutes of a core."""
+TOO_SHORT = """After 120 s on one core both are far from done, mip-NeRF 360 at 19.3 dB: AligNeRF gives the
+last 40 % of that to few squares of 16, which say little of a scene that is still a blur. Longer runs want a
+GPU, as a view at this size takes five minutes of a core."""
 
 
 @dataclass(frozen=True)
@@ -220,5 +220,6 @@ CLAIMS = (
     Claim("time-of-patches", "Time of a step on patches over one of mip-NeRF 360, small presets.",
           1.3, "lower", patch_parts.time_of_patches, seeds=3),
     *sharper_claims(
-        System("alignerf", "small"), System("mip-nerf-360", "small"), ("fox",), 120.0, TOO_SHORT, num_views=2),
+        System("alignerf", "small"), System("mip-nerf-360", "small"), ("fox",), 120.0, TOO_SHORT,
+        num_views=2),
 )  # fmt: skip
