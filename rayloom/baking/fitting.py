@@ -69,8 +69,7 @@ def bake_page(
     if method.learned_cameras() is not None:
         raise InputError(name, "learned its cameras; expected a run with --poses given")
     cameras = scene_cameras(scene)[torch.tensor(scene.indices("train"))]
-    origin = _origin(name, scene, data_config, cameras)
-    cameras = cameras.wider(BEYOND)
+    origin, cameras = _origin(name, scene, data_config, cameras), cameras.wider(BEYOND)
     wanted = PILOT if resolution is None or resolution >= 2 * PILOT else resolution
     pilot: Voxels | None = None
     while True:
