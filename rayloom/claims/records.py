@@ -69,6 +69,7 @@ class Result:
 
     claim: str
     seeds: int
+    """How many were measured: fewer than the claim asks for where measuring was broken off."""
     seconds: float
     """For all seeds together."""
     device: str
@@ -78,10 +79,21 @@ class Result:
     baseline: float | None = None
     reason: str | None = None
     """Why there is no figure; None where there is one."""
+    figures: tuple[float, ...] = ()
+    """What `measured` was made of, of seed 0, 1, ...; results of before 2026-11-22 do not tell."""
+    baselines: tuple[float, ...] = ()
+    """The same of `baseline`; none, or one for each figure."""
+
+    def is_whole(self, num_seeds: int) -> bool:
+        """Whether so many seeds were measured, and none failed."""
+        return self.reason is None and self.seeds >= num_seeds
 
 
 def status(claim: Claim, result: Result | None) -> Status:
-    """Shown where the kept figure reaches the threshold of today; failed claims stay in the table."""
-    if result is None:
+    """Shown where the kept figure reaches the threshold of today; failed claims stay in the table.
+
+    Figures of fewer seeds than the claim asks for verify nothing.
+    """
+    if result is None or (result.reason is None and not result.is_whole(claim.seeds)):
         return "unverified"
     return "shown" if result.measured is not None and claim.holds(result.measured) else "failed"

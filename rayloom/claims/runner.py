@@ -12,26 +12,40 @@ from rayloom.claims.records import STATISTICS, Claim, Result
 def measure(claim: Claim, num_seeds: int | None = None) -> Result:
     """The result over seeds 0, 1, ...; a measuring that raises gives a result without a figure."""
     seeds = num_seeds or claim.seeds
+    result = measure_next(claim, None)
+    while not (result.reason or result.is_whole(seeds)):
+        result = measure_next(claim, result)
+    return result
+
+
+def measure_next(claim: Claim, so_far: Result | None) -> Result:
+    """A result to which one more seed is added, the first one where there is none that tells its figures.
+
+    Where measuring raises, the result has the reason and no figure, but keeps those of the other seeds.
+    """
+    figures, baselines = (so_far.figures, so_far.baselines) if so_far else ((), ())
     began = time.perf_counter()
-    measured = baseline = reason = None
+    reason = None
     try:
-        found = [claim.measure(seed) for seed in range(seeds)]
+        found = claim.measure(len(figures))
     except Exception as error:  # One broken measuring must not take the others' figures with it.
         reason = f"{type(error).__name__}: {error}"
     else:
-        statistic = STATISTICS[claim.statistic]
-        measured = statistic([one.measured for one in found])
-        baselines = [one.baseline for one in found if one.baseline is not None]
-        baseline = statistic(baselines) if baselines else None
+        figures += (found.measured,)
+        baselines += () if found.baseline is None else (found.baseline,)
+    statistic = STATISTICS[claim.statistic]
+    seconds = time.perf_counter() - began + (so_far.seconds if so_far and so_far.figures else 0.0)
     return Result(
         claim=claim.name,
-        seeds=seeds,
-        seconds=round(time.perf_counter() - began, 1),
+        seeds=len(figures) + (reason is not None),
+        seconds=round(seconds, 1),
         device=device_description(),
         date=date.today().isoformat(),
-        measured=measured,
-        baseline=baseline,
+        measured=None if reason else statistic(figures),
+        baseline=None if reason or not baselines else statistic(baselines),
         reason=reason,
+        figures=figures,
+        baselines=baselines,
     )
 
 

@@ -62,12 +62,14 @@ def record(path: Path, claims: Sequence[Claim], result: Result) -> list[str]:
 
 
 def _toml(result: Result) -> str:
-    values = {name: value for name, value in dataclasses.asdict(result).items() if value is not None}
+    values = {name: value for name, value in dataclasses.asdict(result).items() if value not in (None, ())}
     return "[[result]]\n" + "".join(f"{name} = {_literal(value)}\n" for name, value in values.items())
 
 
 def _literal(value: object) -> str:
-    """A number or a string in TOML."""
+    """A number, a string, or numbers in TOML."""
+    if isinstance(value, tuple):
+        return repr(list(value))
     if not isinstance(value, str):
         return repr(value)
     # JSON's escapes are TOML's, but for what TOML wants escaped and what it does not let be escaped.

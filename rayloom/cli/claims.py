@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from rayloom import methods
 from rayloom.claims.records import Claim, Result, status
-from rayloom.claims.runner import measure
+from rayloom.claims.runner import measure_next
 from rayloom.claims.store import claims_of, read_results, record, results_path
 from rayloom.cli.options import Word, parse
 from rayloom.cli.output import note, print_json, print_table, warn
@@ -29,12 +29,17 @@ class ClaimsOptions:
     """With --run: number of seeds; by default each claim's own."""
     record: bool = False
     """With --run: keep the figures, with date and device, as the recorded ones."""
+    resume: bool = False
+    """With --record: keep the figure of each seed at once, and do not measure again those that were kept. It
+    is yours to know that the code is still what it was."""
     json: bool = False
     """Print JSON on stdout."""
 
     def __post_init__(self) -> None:
         if not self.run and (self.record or self.seeds is not None):
             raise InputError("--seeds, --record", "were given without --run; expected it beside them")
+        if self.resume and not self.record:
+            raise InputError("--resume", "was given without --record; expected it beside it")
         if self.seeds is not None and self.seeds < 1:
             raise InputError("--seeds", f"is {self.seeds}; expected a positive number")
 
@@ -57,14 +62,13 @@ def run(args: list[str]) -> int:
     if options.record:
         for method in {entry.method for entry in chosen.values()}:
             check_writable(results_path(method).parent)
-    rows: list[dict[str, Any]] = []
-    for name, entry in chosen.items():
-        result = kept[entry.method].get(entry.claim.name)
-        if options.run:
-            result = _measured(name, entry, result, options)
+    results = {name: kept[method].get(claim.name) for name, (method, claim) in chosen.items()}
+    if options.run:
+        results = _measure(chosen, results, options)
+    for name, result in results.items():
         if result is not None and result.reason:
             warn([f"{name} could not be measured: {result.reason}"])
-        rows.append(_row(entry, result))
+    rows = [_row(entry, results[name]) for name, entry in chosen.items()]
     if options.json:
         print_json(rows)
     else:
@@ -107,18 +111,48 @@ def _check_seeds(chosen: dict[str, _Entry], seeds: int) -> None:
             raise InputError("--seeds", f"is {seeds}; expected at least {claim.seeds} to record {name}")
 
 
-def _measured(name: str, entry: _Entry, kept: Result | None, options: ClaimsOptions) -> Result:
-    """The result of measuring now; recorded if asked to."""
-    claim = entry.claim
-    last = f" Last time: {kept.seconds} s, seeds: {kept.seeds}." if kept and not kept.reason else ""
-    note(f"{name}: {claim.description}{last}")
-    result = measure(claim, options.seeds)
-    figure = result.reason or claim.figure(result.measured)
-    note(f"{name}: {status(claim, result)}: {figure}; expected {claim.requirement}")
-    if options.record:
-        gone = record(results_path(entry.method), claims_of(entry.method), result)
-        warn(f"{entry.method}/{name} is no longer claimed; its recorded result was dropped" for name in gone)
-    return result
+def _measure(
+    chosen: dict[str, _Entry], kept: dict[str, Result | None], options: ClaimsOptions
+) -> dict[str, Result | None]:
+    """What is known of each claim after measuring, seed by seed: claims may share what they train for one."""
+    seeds = {name: options.seeds or claim.seeds for name, (_, claim) in chosen.items()}
+    results = dict(kept) if options.resume else dict[str, Result | None].fromkeys(chosen)
+    begun: set[str] = set()
+    for seed in range(max(seeds.values())):
+        for name, entry in chosen.items():
+            if not _is_next(seed, results[name], seeds[name]):
+                continue
+            if name not in begun:
+                note(f"{name}: {entry.claim.description}{_last_time(kept[name])}")
+                begun.add(name)
+            result = results[name] = measure_next(entry.claim, results[name])
+            _tell(name, entry.claim, result, seeds[name])
+            if options.record and (options.resume or result.reason or result.is_whole(seeds[name])):
+                gone = record(results_path(entry.method), claims_of(entry.method), result)
+                lost = "is no longer claimed; its recorded result was dropped"
+                warn(f"{entry.method}/{old} {lost}" for old in gone)
+    return results
+
+
+def _is_next(seed: int, so_far: Result | None, num_seeds: int) -> bool:
+    """Whether a seed is what a result lacks; after one that failed nothing is."""
+    if so_far is None:
+        return seed == 0
+    return not so_far.is_whole(num_seeds) and len(so_far.figures) == seed < num_seeds
+
+
+def _last_time(kept: Result | None) -> str:
+    """How long measuring took, where it is known."""
+    return f" Last time: {kept.seconds} s, seeds: {kept.seeds}." if kept and not kept.reason else ""
+
+
+def _tell(name: str, claim: Claim, result: Result, num_seeds: int) -> None:
+    """Say what a seed gave, or, after the last one, what all gave."""
+    if result.reason or result.is_whole(num_seeds):
+        figure = result.reason or claim.figure(result.measured)
+        note(f"{name}: {status(claim, result)}: {figure}; expected {claim.requirement}")
+    else:
+        note(f"{name}: seed {result.seeds - 1} of {num_seeds}: {claim.figure(result.figures[-1])}")
 
 
 def _row(entry: _Entry, result: Result | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rayloom import methods
 from rayloom.claims.records import Claim, Measurement, Result, status
-from rayloom.claims.runner import device_description, measure
+from rayloom.claims.runner import device_description, measure, measure_next
 from rayloom.claims.store import claims_of, read_results, record, results_path, write_results
 from rayloom.errors import InputError
 
@@ -26,7 +26,7 @@ def claim(**changes: object) -> Claim:
 
 
 def result(**changes: object) -> Result:
-    values = {"claim": "sharper", "seeds": 1, "seconds": 1.5, "device": "a CPU", "date": "2031-01-31"}
+    values = {"claim": "sharper", "seeds": 4, "seconds": 1.5, "device": "a CPU", "date": "2031-01-31"}
     return Result(**(values | changes))  # pyright: ignore[reportArgumentType]
 
 
@@ -96,6 +96,37 @@ def test_what_was_never_measured_is_unverified() -> None:
     assert status(claim(), None) == "unverified"
 
 
+def test_fewer_seeds_than_asked_for_verify_nothing_but_one_that_failed_fails() -> None:
+    assert status(claim(), result(seeds=3, measured=9.0)) == "unverified"
+    assert status(claim(), result(seeds=1, reason="RuntimeError: no light")) == "failed"
+
+
+def test_seeds_one_by_one_give_what_all_at_once_give() -> None:
+    one = None
+    for seed in range(4):
+        one = measure_next(claim(), one)
+        assert one.figures == tuple(map(float, range(seed + 1)))
+    assert one is not None
+    whole = measure(claim())
+    assert (one.measured, one.baseline, one.figures) == (whole.measured, whole.baseline, whole.figures)
+
+
+def test_a_seed_that_fails_leaves_the_figures_of_the_others_and_is_tried_again() -> None:
+    answers = iter([Measurement(1.0), ValueError("dark"), Measurement(3.0)])
+
+    def moody(seed: int) -> Measurement:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    one = claim(measure=moody)
+    failed = measure_next(one, measure_next(one, None))
+    assert (failed.figures, failed.measured, failed.reason) == ((1.0,), None, "ValueError: dark")
+    again = measure_next(one, failed)
+    assert (again.figures, again.measured, again.reason, again.seeds) == ((1.0, 3.0), 2.0, None, 2)
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -110,7 +141,7 @@ def test_results_read_back_as_they_were_written(
     path = tmp_path_factory.getbasetemp() / "nerf.toml"
     kept = [
         result(reason=reason, device=device, measured=None, baseline=baseline),
-        result(claim="other", measured=measured),
+        result(claim="other", measured=measured, figures=(measured, 1.0), baselines=(0.5, measured)),
     ]
     write_results(path, kept)
     assert repr(read_results(path)) == repr({item.claim: item for item in kept})

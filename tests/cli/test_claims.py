@@ -177,6 +177,46 @@ def test_fewer_seeds_than_a_claim_asks_for_are_not_recorded(
     assert run(few) == 0
 
 
+def test_recording_that_is_broken_off_goes_on_with_the_seeds_that_are_missing(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def slow(name: str, seed: int) -> Measurement:
+        if (name, seed) == ("b", 1) and len(seen) < 4:
+            raise KeyboardInterrupt
+        seen.append((name, seed))
+        return Measurement(float(seed))
+
+    made = tuple(
+        Claim(name, "Says so.", 1.0, "lower", lambda seed, name=name: slow(name, seed), seeds=3)
+        for name in "ab"
+    )
+    monkeypatch.setattr(claims_command, "claims_of", lambda method: made if method == "nerf" else ())
+    words = ["claims", "nerf", "--run", "--record", "--resume"]
+    assert run(words) == 130
+    assert {name: one.figures for name, one in read_results(results).items()} == {
+        "a": (0.0, 1.0),
+        "b": (0.0,),
+    }
+    rows = json_of(["claims", "nerf"], capsys)
+    assert isinstance(rows, list)
+    assert [row["status"] for row in rows] == ["unverified", "unverified"]
+    seen.append(("pause", 0))
+    assert run(words) == 0
+    assert seen == [("a", 0), ("b", 0), ("a", 1), ("pause", 0), ("b", 1), ("a", 2), ("b", 2)]
+    said = capsys.readouterr().err
+    assert "nerf/b: seed 1 of 3: 1\n" in said
+    assert "nerf/b: shown: 1; expected <= 1\n" in said
+    assert {name: one.measured for name, one in read_results(results).items()} == {"a": 1.0, "b": 1.0}
+    assert run(words) == 0
+    assert len(seen) == 7
+
+
+def test_going_on_without_recording_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--resume: was given without --record" in refusal(["claims", "nerf", "--run", "--resume"], capsys)
+
+
 def test_a_broken_file_is_refused_before_anything_is_measured(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
