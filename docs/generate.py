@@ -131,19 +131,26 @@ def engine_table(results: Path) -> str:
             machines.append(f"{word}: {machine['gpu'] or machine['cpu']}, {machine['date']}")
             rows += [(name, word, *Row.from_json(row).cells()) for row in found["rows"]]
     measured_on = f"\n\nMeasured on {'; '.join(machines)}." if machines else ""
-    return table(("device", "bench", *COLUMNS), rows) + measured_on + "\n"
+    parts = [table(("device", "bench", *COLUMNS), rows) + measured_on, *_of_captures(results, "patience")]
+    return "\n\n".join(parts) + "\n"
 
 
 def share_table(results: Path) -> str:
     """What `rayloom bench share` measured of each capture, on each device."""
+    parts = [f"{part}\n" for part in _of_captures(results, "share")]
+    return "\n".join(parts) or "Open: `rayloom bench share --data CAPTURE`.\n"
+
+
+def _of_captures(results: Path, word: str) -> list[str]:
+    """A table for each capture and device on which a bench was measured."""
     parts: list[str] = []
-    for path in sorted(results.glob("bench-share-*.json")):
+    for path in sorted(results.glob(f"bench-{word}-*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
         machine, capture = found["machine"], found["word"].partition("-")[2]
         measured_on = f"`{capture}`, measured on {machine['gpu'] or machine['cpu']}, {machine['date']}:"
         rows = [Row.from_json(row).cells() for row in found["rows"]]
-        parts.append(f"{measured_on}\n\n{table(COLUMNS, rows)}\n")
-    return "\n".join(parts) or "Open: `rayloom bench share --data CAPTURE`.\n"
+        parts.append(f"{measured_on}\n\n{table(COLUMNS, rows)}")
+    return parts
 
 
 def gallery(summaries: list[MethodSummary]) -> str:

@@ -22,6 +22,10 @@ _FRAME_SECONDS = {
 _PAGE_LOSS = {"blender_chair_400": 0.7, "fox": 1.5}
 """At most, in dB on held-out views, below the field that was baked, by folder."""
 
+_PATIENCE_SECONDS = 900
+_PATIENCE_LOSS = {"fox": 0.4, "cafe_table_360": 0.4, "desk_colmap": 0.4}
+"""At most, in dB on held-out views, below what training for 15 minutes gives, by folder."""
+
 PEAK_MEMORY = Bar("value", 2048.0)
 """At most, in MiB, while a capture of 100 photos of 400 x 400 pixels is trained."""
 COMPILE_COLD = Bar("value", 20.0)
@@ -46,6 +50,13 @@ def loss_goal(scene: Scene) -> Bar | None:
     """By how much a web page may be worse than its field; None where nothing was set."""
     threshold = _PAGE_LOSS.get(scene.root.name)
     return None if threshold is None else Bar("value", threshold)
+
+
+def patience_goal(scene: Scene, long_seconds: float) -> Bar | None:
+    """By how much a short training may be worse than a long one; None where nothing was set."""
+    if scene.root.name not in _PATIENCE_LOSS or round(long_seconds) != _PATIENCE_SECONDS:
+        return None
+    return Bar("value", _PATIENCE_LOSS[scene.root.name])
 
 
 def size_goal(scene: Scene) -> Bar:

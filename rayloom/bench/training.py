@@ -60,9 +60,9 @@ def train_field(scene: Scene, seconds: float, device: torch.device) -> Trained:
     return Trained(method, scene, outcome, tuple(points), peak_memory_mb())
 
 
-def held_out_psnr(method: Loom, scene: Scene) -> float | None:
-    """Mean over a few held-out views, over the background of the capture."""
-    return evaluate(method, scene, quick=True)["mean"]["psnr"]
+def held_out_psnr(method: Loom, scene: Scene, *, quick: bool = True) -> float | None:
+    """Mean over a few held-out views, or over all, over the background of the capture."""
+    return evaluate(method, scene, quick=quick)["mean"]["psnr"]
 
 
 def measure_training(trained: Trained, effort: Effort) -> Report:

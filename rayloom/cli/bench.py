@@ -28,7 +28,9 @@ WORDS = {
     "train": "the fused training step beside other forms, quality over time, and scaling",
     "render": "pictures in one kernel and composed",
     "share": "a scene baked into a web page beside its field",
+    "patience": "what so short a training lacks beside a long one",
 }
+USUAL = ("kernels", "train", "render", "share")
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,16 @@ class BenchOptions:
     """Options of `rayloom bench`."""
 
     words: Word[tuple[str, ...]] = ()
-    """What to measure: kernels, train, render, share; all four where none is named."""
+    """What to measure: kernels, train, render, share, patience; all but patience where none is named."""
     data: Path | None = None
     """Capture to train on; by default photos of an invented object."""
     seconds: float = 30.0
-    """Training time, for train, render and share."""
+    """Training time, for all but kernels."""
+    long_seconds: float = 900.0
+    """Training time that patience compares with."""
     out: Path = Path("outputs/bench")
-    """Folder for bench-WORD-DEVICE.json and plots; what an earlier bench wrote there is replaced. That of
-    share has the name of the capture too."""
+    """Folder for bench-WORD-DEVICE.json and plots; what an earlier bench wrote there is replaced. Those of
+    share and patience have the name of the capture too."""
     device: Device = "auto"
     """Where to measure; auto takes a GPU if there is one."""
     json: bool = False
@@ -56,8 +60,9 @@ class BenchOptions:
         for word in self.words:
             if word not in WORDS:
                 raise InputError(f"bench {word!r}", f"unknown; expected one of {', '.join(WORDS)}")
-        if not 0 < self.seconds < float("inf"):
-            raise InputError("--seconds", f"is {self.seconds}; expected a positive time")
+        for name, seconds in (("--seconds", self.seconds), ("--long-seconds", self.long_seconds)):
+            if not 0 < seconds < float("inf"):
+                raise InputError(name, f"is {seconds}; expected a positive time")
 
 
 def run(args: list[str]) -> int:
@@ -88,7 +93,7 @@ def run(args: list[str]) -> int:
 
 def measure(options: BenchOptions, device: "torch.device", effort: "Effort") -> Iterator[Report]:
     """The reports that were asked for, each as soon as it is there; only one field is trained."""
-    words = options.words or tuple(WORDS)
+    words = options.words or USUAL
     if "kernels" in words:
         from rayloom.bench.kernels import measure_kernels
 
@@ -100,6 +105,8 @@ def measure(options: BenchOptions, device: "torch.device", effort: "Effort") -> 
     from rayloom.bench.training import measure_training, train_field
 
     scene, made = open_scene(options)
+    if "patience" in words and not (scene.indices("test") or scene.indices("val")):
+        raise InputError(scene.root, "holds no view out; expected one for patience to judge by")
     note(f"training for {options.seconds:g} s", quiet=options.quiet)
     trained = train_field(scene, options.seconds, device)
     if "train" in words:
@@ -113,6 +120,11 @@ def measure(options: BenchOptions, device: "torch.device", effort: "Effort") -> 
 
         note("baking a web page and measuring it", quiet=options.quiet)
         yield measure_sharing(trained.method, scene, options.data_config, effort, device, made)
+    if "patience" in words:
+        from rayloom.bench.patience import measure_patience
+
+        note(f"training for {options.long_seconds:g} s", quiet=options.quiet)
+        yield measure_patience(trained, options.long_seconds, effort)
 
 
 def open_scene(options: BenchOptions) -> "tuple[Scene, SyntheticCapture | None]":

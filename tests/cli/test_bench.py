@@ -62,11 +62,27 @@ def test_one_word_is_measured_alone_and_printed_as_a_table(
     assert [path.name for path in tmp_path.glob("*.json")] == ["bench-kernels-cpu.json"]
 
 
+def test_patience_is_measured_where_it_is_named(
+    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["patience", "--data", capture, "--seconds", 0.5, "--long-seconds", 1, "--out", tmp_path]
+    found = json.loads(bench([*map(str, words), "--json"], capsys))
+    assert list(found) == [f"patience-{capture.name}"]
+    check(found[f"patience-{capture.name}"], f"patience-{capture.name}")
+    assert [path.name for path in tmp_path.glob("*.json")] == [f"bench-patience-{capture.name}-cpu.json"]
+
+
+def test_patience_wants_views_that_are_held_out(capture: Path, tmp_path: Path) -> None:
+    args = ["patience", "--data", str(capture), "--split", "none", "--out", str(tmp_path), "--quiet"]
+    assert run(["bench", *args]) == 2
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["kernel"], "bench 'kernel': unknown; expected one of kernels, train, render, share"),
+        (["kernel"], "bench 'kernel': unknown; expected one of kernels, train, render, share, patience"),
         (["train", "--seconds", "0"], "--seconds: is 0.0; expected a positive time"),
+        (["patience", "--long-seconds", "-1"], "--long-seconds: is -1.0; expected a positive time"),
         (["render", "--data", "nowhere/at/all"], "nowhere"),
     ],
 )
