@@ -26,14 +26,9 @@ def measure_patience(trained: Trained, seconds: float, effort: Effort) -> Report
             better="lower"),
         *_own_frame(longer, effort),
     ]  # fmt: skip
-    curves = [_quality(one) for one in (trained, longer)]
-    return Report(f"patience-{trained.scene.root.name}", tuple(rows), tuple(curves))
-
-
-def _quality(trained: Trained) -> Curve:
-    """PSNR over time of a few held-out views."""
-    name = f"psnr-{trained.outcome.seconds:.0f}s"
-    return Curve(name, "training time, s", "PSNR of held-out views, dB", trained.psnr, False)
+    labels = ("training time, s", "PSNR of a few held-out views, dB")
+    curves = (Curve("short", *labels, trained.psnr, False), Curve("long", *labels, longer.psnr, False))
+    return Report(f"patience-{trained.scene.root.name}", tuple(rows), curves)
 
 
 def _own_frame(trained: Trained, effort: Effort) -> list[Row]:
