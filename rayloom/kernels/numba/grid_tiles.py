@@ -14,7 +14,7 @@ import numpy as np
 from rayloom.kernels.hash_grid import HashGridLayout
 from rayloom.kernels.numba.corners import TILE, locate_points
 from rayloom.kernels.numba.jit import f32, inner, kernel
-from rayloom.kernels.numba.vector import gather_row, scatter_row
+from rayloom.kernels.numba.vector import gather_row, row_slopes, scatter_row
 
 
 class Levels(NamedTuple):
@@ -89,24 +89,13 @@ def scatter_level(x, y, z, at, count, grad_table, levels, level, corners, grad, 
 @inner
 def place_gradient(x, y, z, table, levels, level, corners, lane, grad, grad_at):
     """The gradient of one level's features with respect to the place of one point of a located tile."""
-    width, resolution = len(levels.features), levels.resolution[level]
-    fx, fy, fz = (
+    resolution = levels.resolution[level]
+    fractions = (
         _fraction(x[lane], resolution),
         _fraction(y[lane], resolution),
         _fraction(z[lane], resolution),
     )
-    gx, gy, gz = f32(0), f32(0), f32(0)
-    for corner in range(8):
-        row = np.int64(corners.rows[corner * TILE + lane]) * width
-        dot = f32(0)
-        for feature in range(width):
-            dot += table[row + feature] * grad[grad_at + feature]
-        wx = fx if corner & 1 else f32(1) - fx
-        wy = fy if corner & 2 else f32(1) - fy
-        wz = fz if corner & 4 else f32(1) - fz
-        gx += dot * wy * wz if corner & 1 else -dot * wy * wz
-        gy += dot * wx * wz if corner & 2 else -dot * wx * wz
-        gz += dot * wx * wy if corner & 4 else -dot * wx * wy
+    gx, gy, gz = row_slopes(table, corners.rows, lane, fractions, grad, grad_at, levels.features)
     return gx * resolution, gy * resolution, gz * resolution
 
 

@@ -96,12 +96,66 @@ def scatter_row(context, table, rows, weights, lane, values, values_at, features
     return signature, emit
 
 
+@intrinsic
+def row_slopes(context, table, rows, lane, fractions, values, values_at, features):
+    """How the product of the vector at `values` with interpolated rows grows along x, y and z of the cell.
+
+    Corners lie as in `gather_row`, corner 1 along x, 2 along y and 4 along z; the point lies at the three
+    `fractions` of the cell. Whole rows are interpolated, and the three sums over features come last.
+    """
+    signature = types.UniTuple(types.float32, 3)(table, rows, lane, fractions, values, values_at, features)
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        t, r, q, f, v, at, _ = operands(context, builder, signature, arguments)
+        vector = ir.VectorType(F32, signature.args[-1].count)
+        value = load(builder, builder.gep(v, [at]), vector)
+        corners = [load(builder, _row(builder, t, r, q, corner, vector), vector) for corner in range(8)]
+        fx, fy, fz = (splat(builder, builder.extract_value(f, axis), vector.count) for axis in range(3))
+        along_x = [builder.fsub(corners[c + 1], corners[c]) for c in (0, 2, 4, 6)]
+        edges = [
+            multiply_add(builder, fx, step, corners[c]) for step, c in zip(along_x, (0, 2, 4, 6), strict=True)
+        ]
+        along_y = [builder.fsub(edges[1], edges[0]), builder.fsub(edges[3], edges[2])]
+        faces = [
+            multiply_add(builder, fy, along_y[0], edges[0]),
+            multiply_add(builder, fy, along_y[1], edges[2]),
+        ]
+        across = [_between(builder, fy, *along_x[:2]), _between(builder, fy, *along_x[2:])]
+        slopes = [
+            _between(builder, fz, *across),
+            _between(builder, fz, *along_y),
+            builder.fsub(faces[1], faces[0]),
+        ]
+        sums = [_total(builder, builder.fmul(value, slope)) for slope in slopes]
+        return context.make_tuple(builder, signature.return_type, sums)
+
+    return signature, emit
+
+
+def _between(builder: Any, fraction: Any, low: Any, high: Any) -> Any:
+    """The vector at a fraction of the way from one to another."""
+    return multiply_add(builder, fraction, builder.fsub(high, low), low)
+
+
+def _total(builder: Any, vector: Any) -> Any:
+    """The sum of all lanes."""
+    lanes = [builder.extract_element(vector, I32(lane)) for lane in range(vector.type.count)]
+    while len(lanes) > 1:
+        pairs = [builder.fadd(*lanes[i : i + 2]) for i in range(0, len(lanes) - 1, 2)]
+        lanes = pairs + lanes[2 * len(pairs) :]
+    return lanes[0]
+
+
 def _corner(builder: Any, table: Any, rows: Any, weights: Any, lane: Any, corner: int, vector: Any) -> Any:
     """Pointer to the table row of one corner, and its weight in every lane."""
-    at = builder.add(lane, I64(16 * corner))
-    row = builder.zext(builder.load(builder.gep(rows, [at])), I64)
-    pointer = builder.gep(table, [builder.mul(row, I64(vector.count))])
-    return pointer, splat(builder, builder.load(builder.gep(weights, [at])), vector.count)
+    weight = builder.load(builder.gep(weights, [builder.add(lane, I64(16 * corner))]))
+    return _row(builder, table, rows, lane, corner, vector), splat(builder, weight, vector.count)
+
+
+def _row(builder: Any, table: Any, rows: Any, lane: Any, corner: int, vector: Any) -> Any:
+    """Pointer to the table row of one corner."""
+    row = builder.zext(builder.load(builder.gep(rows, [builder.add(lane, I64(16 * corner))])), I64)
+    return builder.gep(table, [builder.mul(row, I64(vector.count))])
 
 
 @intrinsic
