@@ -3,19 +3,18 @@
 Müller et al., "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", 2022,
 arXiv:2201.05989; space is contracted as in mip-NeRF 360 (arXiv:2111.12077), with the L-infinity ball.
 
-Features are looked up in a multiresolution hash grid; one small network turns them into density and 16
-features, a second one turns these and the direction into colour. Nested occupancy grids say where nothing
-is; rays step over it, and stop where hardly any light is left. The capture decides the rest: an object
-lies in its box and is trained before random backgrounds where its photos have alpha; every other capture
-lives in contracted space, in nested boxes with steps that grow with distance, and must be opaque. It
-begins with long steps, so that many rays see the scene while it is fog, and the distortion loss of
-mip-NeRF 360 gathers the fog to surfaces. Cameras that are not trusted learn by way of the places of samples,
-as in Joint-TensoRF (Cheng et al. 2024, arXiv:2402.13252). `loom@sharp` ends with patches, as AligNeRF does
-(Jiang et al. 2023, arXiv:2211.09682): they may lie beside their places in the photos, are compared in shallow
-features too, and a small network adds to each colour what it reads off the neighbours.
+Features are looked up in a multiresolution hash grid; one small network makes density and 16 features of
+them, a second one turns these and the direction into colour. Nested occupancy grids say where nothing is;
+rays step over it, and stop where hardly any light is left. The capture decides the rest: an object lies in
+its box and is trained before random backgrounds if photos have alpha; all else lives in contracted space, in
+nested boxes with steps that grow with distance, and must be opaque. It begins with long steps, for many rays
+while all is fog, which the distortion loss of mip-NeRF 360 gathers to surfaces. Cameras that are not trusted
+learn by way of the places of samples, as in Joint-TensoRF (Cheng et al. 2024, arXiv:2402.13252).
+`loom@sharp` ends with patches, as AligNeRF does (Jiang et al. 2023, arXiv:2211.09682): they may lie beside
+their places in photos and are compared in features too, and a small network learns from neighbours.
 
-Departs from the paper: 8 levels of 4 features instead of 16 of 2, smaller tables, and one hidden layer for
-colour instead of two, all for the speed of a CPU; the number of rays follows a budget of samples.
+Departs from the paper: 8 levels of 4 features, not 16 of 2, smaller tables, and one hidden layer for colour,
+not two, all for the speed of a CPU; the number of rays follows a budget of samples.
 """
 
 from dataclasses import dataclass, replace
@@ -90,8 +89,8 @@ class LoomConfig(MethodConfig):
     """Optical depth of one step from which a cell counts as occupied."""
     poses: Literal["given", "refine", "none"] = "given"
     """Trust the given ones, improve them, or find them from one place, if all look one way."""
-    pose_lr: float = 4e-3
-    """Learning rate of the cameras at the start; it falls as that of the field."""
+    pose_lr: float = 1e-3
+    """Learning rate of the cameras at the start, fourfold where all begin at one place, far from theirs."""
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""
     patch_share: float = 0.0
@@ -131,9 +130,10 @@ class Loom(Method[LoomConfig]):
             first=c.first_steps_per_fold, coarse_share=c.coarse_share)  # fmt: skip
         self.steps = self.finest_steps = self.step_rule(1.0)
         self.budget = RayBudget(c.samples_per_step << (not self.bounded), c.rays_per_step)
-        self.learns_cameras, patch = c.poses != "given", Patch(PATCH_SIDE, c.patch_reach)
+        self.learns_cameras, self.pose_lr = c.poses != "given", c.pose_lr * (4 if c.poses == "none" else 1)
         self.cameras = CameraCorrections(scene.num_images if self.learns_cameras else 0)
         self.descent = CameraDescent(self.cameras)
+        patch = Patch(PATCH_SIDE, c.patch_reach)
         losses = PatchLosses(patch, PATCH_EVERY, DISPLACEMENT_COST, c.high_frequency, NEIGHBOR_LR)
         self.patches = PatchPhase(c.patch_share, losses)
 
@@ -212,7 +212,7 @@ class Loom(Method[LoomConfig]):
         report = field.accumulate(rays, aim.truth, *parts, **options)
         field.adam_step(progress.step + 1, AdamRule(self.config.lr * lr_scale, BETAS, EPS))
         if report.ray_gradients is not None:
-            self.descent.step(rays, report.ray_gradients, self.config.pose_lr * lr_scale)
+            self.descent.step(rays, report.ray_gradients, self.pose_lr * lr_scale)
         self.budget.follow(report.num_samples / len(jitter))
         return aim.told(report)
 
@@ -246,5 +246,5 @@ class Loom(Method[LoomConfig]):
     def param_groups(self) -> list[dict[str, Any]]:
         """One rate for all; the tiny epsilon lets rarely touched rows learn as fast as others."""
         field = {"params": list(self.field.parameters()), "lr": self.config.lr, "betas": BETAS, "eps": EPS}
-        cameras = {"params": list(self.cameras.parameters()), "lr": self.config.pose_lr}
+        cameras = {"params": list(self.cameras.parameters()), "lr": self.pose_lr}
         return [field, cameras, {"params": list(self.patches.parameters()), "lr": NEIGHBOR_LR}]
