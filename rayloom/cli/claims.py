@@ -1,7 +1,7 @@
 """`rayloom claims`: the table of claims, as it was recorded or measured anew."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -114,24 +114,31 @@ def _check_seeds(chosen: dict[str, _Entry], seeds: int) -> None:
 def _measure(
     chosen: dict[str, _Entry], kept: dict[str, Result | None], options: ClaimsOptions
 ) -> dict[str, Result | None]:
-    """What is known of each claim after measuring, seed by seed: claims may share what they train for one."""
+    """What is known of each claim after measuring, and what was recorded of it if asked to."""
     seeds = {name: options.seeds or claim.seeds for name, (_, claim) in chosen.items()}
     results = dict(kept) if options.resume else dict[str, Result | None].fromkeys(chosen)
     begun: set[str] = set()
-    for seed in range(max(seeds.values())):
-        for name, entry in chosen.items():
-            if not _is_next(seed, results[name], seeds[name]):
-                continue
-            if name not in begun:
-                note(f"{name}: {entry.claim.description}{_last_time(kept[name])}")
-                begun.add(name)
-            result = results[name] = measure_next(entry.claim, results[name])
-            _tell(name, entry.claim, result, seeds[name])
-            if options.record and (options.resume or result.reason or result.is_whole(seeds[name])):
-                gone = record(results_path(entry.method), claims_of(entry.method), result)
-                lost = "is no longer claimed; its recorded result was dropped"
-                warn(f"{entry.method}/{old} {lost}" for old in gone)
+    for name, seed in _turns(chosen, seeds):
+        method, claim = chosen[name]
+        if not _is_next(seed, results[name], seeds[name]):
+            continue
+        if name not in begun:
+            note(f"{name}: {claim.description}{_last_time(kept[name])}")
+            begun.add(name)
+        result = results[name] = measure_next(claim, results[name])
+        _tell(name, claim, result, seeds[name])
+        if options.record and (options.resume or result.reason or result.is_whole(seeds[name])):
+            gone = record(results_path(method), claims_of(method), result)
+            warn(f"{method}/{old} is no longer claimed; its recorded result was dropped" for old in gone)
     return results
+
+
+def _turns(chosen: dict[str, _Entry], seeds: dict[str, int]) -> Iterator[tuple[str, int]]:
+    """Method by method, seed by seed, its claims, which may share what they train for a seed."""
+    for method in dict.fromkeys(entry.method for entry in chosen.values()):
+        own = [name for name, entry in chosen.items() if entry.method == method]
+        for seed in range(max(seeds[name] for name in own)):
+            yield from ((name, seed) for name in own)
 
 
 def _is_next(seed: int, so_far: Result | None, num_seeds: int) -> bool:
