@@ -77,7 +77,7 @@ CLAIMS = (
         analysis="""Good cameras lose as much, so that the price is not what is left of the noise. These are
         figures of a rate of 4e-3, by which cameras overshot. With 1e-3, the default since, 0.5 dB is lost in
         700 equal steps, two views, and gradients of rays take a third of the time they took. Rates that fall
-        early, and cameras that rest after half of a run, were no better; coarse levels first were not tried.""",
+        early, and cameras that rest after half of a run, were no better. Not tried: coarse levels first.""",
     ),
     Claim(
         name="trusted-cameras",
