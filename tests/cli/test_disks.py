@@ -64,7 +64,7 @@ def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("begun before it was known whether its result can be kept")
 
     monkeypatch.setattr(bench, "measure", refuse)
-    monkeypatch.setattr(claims_command, "measure", refuse)
+    monkeypatch.setattr(claims_command, "measure_next", refuse)
 
 
 def command(name: str, place: Path, run: Path, capture: Path, photos: Path) -> list[str]:
