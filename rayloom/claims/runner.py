@@ -9,15 +9,6 @@ from pathlib import Path
 from rayloom.claims.records import STATISTICS, Claim, Result
 
 
-def measure(claim: Claim, num_seeds: int | None = None) -> Result:
-    """The result over seeds 0, 1, ...; a measuring that raises gives a result without a figure."""
-    seeds = num_seeds or claim.seeds
-    result = measure_next(claim, None)
-    while not (result.reason or result.is_whole(seeds)):
-        result = measure_next(claim, result)
-    return result
-
-
 def measure_next(claim: Claim, so_far: Result | None) -> Result:
     """A result to which one more seed is added, the first one where there is none that tells its figures.
 

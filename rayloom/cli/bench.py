@@ -92,7 +92,7 @@ def run(args: list[str]) -> int:
 
 
 def measure(options: BenchOptions, device: "torch.device", effort: "Effort") -> Iterator[Report]:
-    """The reports that were asked for, each as soon as it is there; only one field is trained."""
+    """The reports that were asked for, each as soon as it is there; all share one trained field."""
     words = options.words or USUAL
     if "kernels" in words:
         from rayloom.bench.kernels import measure_kernels
