@@ -75,8 +75,8 @@ CLAIMS = (
         measure=lambda seed: _noise_costs("refine", seed),
         unit="dB",
         analysis="""Good cameras lose as much, so that the price is not what is left of the noise. These are
-        figures of a rate of 4e-3, by which cameras overshot. With 1e-3, the default since, 0.5 dB is lost in
-        700 equal steps, two views, and gradients of rays take a third of the time they took. Rates that fall
+        figures of a rate of 4e-3, presumably too high. With 1e-3, the default since, 0.5 dB is
+        lost in 700 equal steps, two views, and rays' gradients take a third of their time. Rates that fall
         early, and cameras that rest after half of a run, were no better. Not tried: coarse levels first.""",
     ),
     Claim(

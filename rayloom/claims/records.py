@@ -94,6 +94,6 @@ def status(claim: Claim, result: Result | None) -> Status:
 
     Figures of fewer seeds than the claim asks for verify nothing.
     """
-    if result is None or (result.reason is None and not result.is_whole(claim.seeds)):
+    if result is None or (result.reason is None and result.seeds < claim.seeds):
         return "unverified"
     return "shown" if result.measured is not None and claim.holds(result.measured) else "failed"
