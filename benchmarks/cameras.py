@@ -3,7 +3,7 @@
 `found` runs `rayloom process` on folders of bare photos, then `rayloom train` on what it wrote. Where a
 capture has poses of its own, centres are compared with these after the best similarity. `learned` trains on
 the still life, whose cameras are swung about it by random twists as in BARF, and draws the cameras before
-and after. The captures are looked for in $RAYLOOM_DATA, else in ../shared/data.
+and after, for docs/poses.md. The captures are looked for in $RAYLOOM_DATA, else in ../shared/data.
 
 Usage:
 
@@ -38,6 +38,7 @@ from rayloom.metrics.poses import aligned, pose_errors
 from rayloom.training.viewpoints import learned_poses
 
 PROJECT = Path(__file__).resolve().parents[1]
+PICTURES = PROJECT / "docs" / "images"
 CAPTURES = ("photos_sceaux_castle", "photos_plush", "photos_skull", "photos_sacre_coeur_wild", "fox")
 SYSTEMS: dict[str, dict[str, Any]] = {
     "joint-tensorf": {"steps": 1500},
@@ -116,7 +117,7 @@ def learned(name: str, picture: Path) -> dict[str, Any]:
     errors = {"before": pose_errors(before, true), "after": pose_errors(after, true)}
     facts = {f"turn_{when}": error.median_rotation_deg for when, error in errors.items()}
     facts |= {f"move_{when}": error.median_translation for when, error in errors.items()}
-    facts |= {"system": name, "steps": steps, "seconds": seconds, "picture": picture.name}
+    facts |= {"system": name, "steps": steps, "seconds": seconds}
     return facts | {"psnr": held_out_psnr(method, truth)}
 
 
@@ -134,9 +135,8 @@ def row_of_learned(one: dict[str, Any]) -> str:
     """A line of the second table."""
     turns = f"{one['turn_before']:.2f}° to {one['turn_after']:.2f}°"
     moves = f"{one['move_before']:.3f} to {one['move_after']:.3f}"
-    picture = f"![cameras before and after]({one['picture']})"
     cells = [one["system"], str(one["steps"]), f"{one['seconds']:.0f}", turns, moves]
-    return "| " + " | ".join([*cells, f"{one['psnr']:.2f}", picture]) + " |"
+    return "| " + " | ".join([*cells, f"{one['psnr']:.2f}"]) + " |"
 
 
 def write(results: dict[str, list[dict[str, Any]]], out: Path) -> None:
@@ -145,7 +145,7 @@ def write(results: dict[str, list[dict[str, Any]]], out: Path) -> None:
     out.with_suffix(".json").write_text(json.dumps({"device": machine, **results}, indent=1) + "\n")
     first = ("capture", "photos with a camera", "pieces", "reprojection error, px", "error of centres")
     first += ("attempts", "seconds", "loom's held-out PSNR")
-    second = ("system", "steps", "seconds", "median turn", "median shift", "held-out PSNR", "cameras")
+    second = ("system", "steps", "seconds", "median turn", "median shift", "held-out PSNR")
     lines = [
         "# Cameras that are missing or wrong",
         "",
@@ -186,7 +186,7 @@ def main() -> None:
         print(row_of_found(row), flush=True)
         write({part: results[part] for part in ("found", "learned")}, args.out)
     for name in SYSTEMS if "learned" in args.parts else ():
-        row = learned(name, args.out.with_name(f"cameras-{name}.png"))
+        row = learned(name, PICTURES / f"cameras-{name}.png")
         others = [old for old in results["learned"] if old["system"] != name]
         results["learned"] = sorted([*others, row], key=lambda one: list(SYSTEMS).index(one["system"]))
         print(row_of_learned(row), flush=True)
