@@ -41,7 +41,8 @@ ANALYSES = {
     "plain-stays-lost-chair": """Plain factors end more than 5 degrees away in one seed of five only.
     Presumably a hundred photos all around, and cameras that move by no more than 3e-3 in a step, leave the
     filter little to do: with 24 photos and faster cameras both were lost. On grids of 128 from the start,
-    one seed, plain factors end 10.5 degrees away and Joint-TensoRF 0.85, filtered for half of the run.""",
+    one seed, plain factors end 10.5 degrees away and Joint-TensoRF 1.1; 0.85 where it is filtered for half of
+    the run and its cameras end at 5e-4.""",
     "price-of-wrong-cameras-chair": """Cameras end within a degree, but not at the true ones, and each step
     moves them. Presumably a tail of steps in which they rest would win some of it back; it was not tried.""",
 }
