@@ -38,7 +38,7 @@ from rayloom.metrics.poses import aligned, pose_errors
 from rayloom.training.viewpoints import learned_poses
 
 PROJECT = Path(__file__).resolve().parents[1]
-PICTURES = PROJECT / "docs" / "images"
+IMAGES = PROJECT / "docs" / "images"
 CAPTURES = ("photos_sceaux_castle", "photos_plush", "photos_skull", "photos_sacre_coeur_wild", "fox")
 SYSTEMS: dict[str, dict[str, Any]] = {
     "joint-tensorf": {"steps": 1500},
@@ -67,6 +67,7 @@ def found(data: Path, seconds: float) -> dict[str, Any]:
         report = rayloom("process", photos, "--out", out, "--quiet", "--json")
         took = time.perf_counter() - start
         facts = {"capture": data.name, "seconds": took, "centres": None, "psnr": None, "views": None}
+        facts["device"] = device_description()
         facts |= {name: report[name] for name in ("num_photos", "num_registered", "pieces", "mean_error_px")}
         facts["attempts"] = [attempt["name"] for attempt in report["attempts"]]
         if not (out / "transforms.json").is_file():
@@ -117,7 +118,7 @@ def learned(name: str, picture: Path) -> dict[str, Any]:
     errors = {"before": pose_errors(before, true), "after": pose_errors(after, true)}
     facts = {f"turn_{when}": error.median_rotation_deg for when, error in errors.items()}
     facts |= {f"move_{when}": error.median_translation for when, error in errors.items()}
-    facts |= {"system": name, "steps": steps, "seconds": seconds}
+    facts |= {"system": name, "steps": steps, "seconds": seconds, "device": device_description()}
     return facts | {"psnr": held_out_psnr(method, truth)}
 
 
@@ -128,7 +129,7 @@ def row_of_found(one: dict[str, Any]) -> str:
     psnr = "-" if one["psnr"] is None else f"{one['psnr']:.2f} ({one['views']} views)"
     pieces, attempts = ", ".join(map(str, one["pieces"])), "; ".join(one["attempts"])
     cells = [one["capture"], f"{one['num_registered']} of {one['num_photos']}", pieces, error, centres]
-    return "| " + " | ".join([*cells, attempts, f"{one['seconds']:.0f}", psnr]) + " |"
+    return "| " + " | ".join([*cells, attempts, f"{one['seconds']:.0f}", psnr, one["device"]]) + " |"
 
 
 def row_of_learned(one: dict[str, Any]) -> str:
@@ -136,34 +137,35 @@ def row_of_learned(one: dict[str, Any]) -> str:
     turns = f"{one['turn_before']:.2f}° to {one['turn_after']:.2f}°"
     moves = f"{one['move_before']:.3f} to {one['move_after']:.3f}"
     cells = [one["system"], str(one["steps"]), f"{one['seconds']:.0f}", turns, moves]
-    return "| " + " | ".join([*cells, f"{one['psnr']:.2f}"]) + " |"
+    return "| " + " | ".join([*cells, f"{one['psnr']:.2f}", one["device"]]) + " |"
 
 
 def write(results: dict[str, list[dict[str, Any]]], out: Path) -> None:
-    """The figures as JSON and as tables."""
-    machine = device_description()
-    out.with_suffix(".json").write_text(json.dumps({"device": machine, **results}, indent=1) + "\n")
+    """The figures as JSON and as tables, in which what was not measured yet stands as open."""
+    out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
+    found_rows = {one["capture"]: row_of_found(one) for one in results["found"]}
+    learned_rows = {one["system"]: row_of_learned(one) for one in results["learned"]}
     first = ("capture", "photos with a camera", "pieces", "reprojection error, px", "error of centres")
-    first += ("attempts", "seconds", "loom's held-out PSNR")
-    second = ("system", "steps", "seconds", "median turn", "median shift", "held-out PSNR")
+    first += ("attempts", "seconds", "loom's held-out PSNR", "device")
+    second = ("system", "steps", "seconds", "median turn", "median shift", "held-out PSNR", "device")
     lines = [
         "# Cameras that are missing or wrong",
         "",
-        f"Made by `python benchmarks/cameras.py` on {machine}.",
+        "Made by `python benchmarks/cameras.py`.",
         "",
         "`rayloom process` on bare photos. The error of centres is the root of their mean squared distance",
         "from the published ones, after the best similarity, over the mean radius of these.",
         "",
         "| " + " | ".join(first) + " |",
         "|" + "---|" * len(first),
-        *map(row_of_found, results["found"]),
+        *(found_rows.get(name, f"| {name} | open " + "| " * (len(first) - 2) + "|") for name in CAPTURES),
         "",
         "Cameras learned on the still life, 24 photos of 48 pixels, swung about it by twists of deviation",
         f"{NOISE}: one seed; the claims have more.",
         "",
         "| " + " | ".join(second) + " |",
         "|" + "---|" * len(second),
-        *map(row_of_learned, results["learned"]),
+        *(learned_rows.get(name, f"| {name} | open " + "| " * (len(second) - 2) + "|") for name in SYSTEMS),
     ]
     out.with_suffix(".md").write_text("\n".join(lines) + "\n")
 
@@ -175,6 +177,7 @@ def main() -> None:
     parser.add_argument("--captures", nargs="+", choices=CAPTURES, default=list(CAPTURES))
     parser.add_argument("--seconds", type=float, default=60, help="training time on what was found")
     parser.add_argument("--out", type=Path, default=PROJECT / "benchmarks" / "results" / "cameras")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="where the pictures of cameras go")
     args = parser.parse_args()
     root = Path(os.environ.get("RAYLOOM_DATA", PROJECT.parent / "shared" / "data"))
     kept = args.out.with_suffix(".json")
@@ -186,7 +189,7 @@ def main() -> None:
         print(row_of_found(row), flush=True)
         write({part: results[part] for part in ("found", "learned")}, args.out)
     for name in SYSTEMS if "learned" in args.parts else ():
-        row = learned(name, PICTURES / f"cameras-{name}.png")
+        row = learned(name, args.images / f"cameras-{name}.png")
         others = [old for old in results["learned"] if old["system"] != name]
         results["learned"] = sorted([*others, row], key=lambda one: list(SYSTEMS).index(one["system"]))
         print(row_of_learned(row), flush=True)
