@@ -46,6 +46,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "steps": 6000,
         "width": 64,
         "num_samples": 40,
+        "rays_per_step": 384,
         "position_octaves": 8,
         "lr": 3e-3,
         "lr_final": 3e-4,
@@ -175,6 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure cameras that are found and learned.")
     parser.add_argument("parts", nargs="*", default=["found", "learned"], help="found, learned or both")
     parser.add_argument("--captures", nargs="+", choices=CAPTURES, default=list(CAPTURES))
+    parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
     parser.add_argument("--seconds", type=float, default=60, help="training time on what was found")
     parser.add_argument("--out", type=Path, default=PROJECT / "benchmarks" / "results" / "cameras")
     parser.add_argument("--images", type=Path, default=IMAGES, help="where the pictures of cameras go")
@@ -188,7 +190,7 @@ def main() -> None:
         results["found"] = sorted([*others, row], key=lambda one: CAPTURES.index(one["capture"]))
         print(row_of_found(row), flush=True)
         write({part: results[part] for part in ("found", "learned")}, args.out)
-    for name in SYSTEMS if "learned" in args.parts else ():
+    for name in args.systems if "learned" in args.parts else ():
         row = learned(name, args.images / f"cameras-{name}.png")
         others = [old for old in results["learned"] if old["system"] != name]
         results["learned"] = sorted([*others, row], key=lambda one: list(SYSTEMS).index(one["system"]))

@@ -96,8 +96,13 @@ class CameraDescent:
     def __init__(self, corrections: CameraCorrections) -> None:
         self.adam = torch.optim.Adam(corrections.parameters())
 
-    def step(self, corrected: Rays, gradients: Float[Tensor, "rays 6"], lr: float) -> None:
-        """Go down by the gradient of a loss with respect to origins and directions of corrected rays."""
+    def step(self, corrected: Rays, gradients: Float[Tensor, "rays 6"] | None, lr: float) -> None:
+        """Go down by the gradient of a loss with respect to origins and directions of corrected rays.
+
+        Without one, all cameras stay where they are.
+        """
+        if gradients is None:
+            return
         self.adam.zero_grad()
         torch.autograd.backward([corrected.origins, corrected.directions], list(gradients.split(3, dim=-1)))
         for group in self.adam.param_groups:

@@ -1,5 +1,6 @@
 """A radiance field in a hash grid, read by two small networks (Müller et al. 2022, section 5.4)."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -50,6 +51,17 @@ class HashField(nn.Module):
         self.color_mlp = _matrices(NUM_FEATURES + self.directions.num_outputs + code_size, 64, 3)
         self.codes = CodeTable(num_codes, code_size) if num_codes else None
         self._fused: FusedField | None = None
+
+    @torch.no_grad()
+    def hold_back(self, share: float) -> None:
+        """Empty the finest levels: of the finer half of them, all but a share in [0, 1].
+
+        A wrong camera finds its way by what is coarse; fine levels would soon show what it sees as it stands.
+        """
+        count = self.layout.num_levels
+        held = math.ceil((1 - share) * (count // 2))
+        if held > 0:
+            self.table[self.layout.levels[count - held].offset :] = 0
 
     def unit(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """World points in the unit cube of the grid."""

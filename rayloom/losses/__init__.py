@@ -3,6 +3,7 @@
 from rayloom.losses.distortion import dense_distortion as dense_distortion
 from rayloom.losses.distortion import distortion as distortion
 from rayloom.losses.distortion import squeezed as squeezed
+from rayloom.losses.distortion import squeezed_distortion as squeezed_distortion
 from rayloom.losses.levels import interlevel as interlevel
 from rayloom.losses.photometric import charbonnier as charbonnier
 from rayloom.losses.photometric import photometric as photometric

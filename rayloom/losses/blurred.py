@@ -38,11 +38,16 @@ class BlurredPhotos:
         for image in self.images:
             photo, _ = composited(torch.tensor(image, device=self.background.device), self.background)
             sigma = width * sum(photo.shape[:2]) / 2
-            for scale, blurred in rows.items():
-                rgb = gaussian_filter(photo, sigma * scale, (0, 1))
-                blurred.append((255 * rgb).round().byte().flatten(0, 1))
-            edges.append(edge_mask(gaussian_filter(photo, sigma, (0, 1))).flatten())
-        self.rows = {scale: torch.cat(blurred) for scale, blurred in rows.items()}
+            # Channels first, where the filter's products are large ones.
+            channels = photo.movedim(-1, 0).contiguous()
+            blurred = {
+                scale: gaussian_filter(channels, sigma * scale, (1, 2)).movedim(0, -1)
+                for scale in {*scales, 1.0}
+            }
+            for scale, parts in rows.items():
+                parts.append((255 * blurred[scale]).round().byte().flatten(0, 1))
+            edges.append(edge_mask(blurred[1.0]).flatten())
+        self.rows = {scale: torch.cat(parts) for scale, parts in rows.items()}
         self.edges, self.version = torch.cat(edges), version
 
     def rgb(self, batch: Batch, scale: float) -> Float[Tensor, "n 3"]:

@@ -27,14 +27,14 @@ class PatchLosses:
     """How patches are trained."""
 
     patch: Patch
-    every: int
-    """One step in so many sees patches. Those between see random pixels: patches alone show so few places
-    that a field with a high rate unlearns the others."""
-    displacement: float
-    """Cost of a pixel of displacement, in squared error."""
     high_frequency: float
     """Weight of the difference in shallow features."""
-    lr: float
+    every: int = 4
+    """One step in so many sees patches. Those between see random pixels: patches alone show so few places
+    that a field with a high rate unlearns the others."""
+    displacement: float = 1e-3
+    """Cost of a pixel of displacement, in squared error."""
+    lr: float = 3e-3
     """Rate of the network at the start."""
 
 

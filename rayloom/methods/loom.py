@@ -6,12 +6,12 @@ arXiv:2201.05989; space is contracted as in mip-NeRF 360 (arXiv:2111.12077), wit
 Features are looked up in a multiresolution hash grid; one small network makes density and 16 features of
 them, a second one turns these and the direction into colour. Nested occupancy grids say where nothing is;
 rays step over it, and stop where hardly any light is left. The capture decides the rest: an object lies in
-its box and is trained before random backgrounds if photos have alpha; all else lives in contracted space, in
-nested boxes with steps that grow with distance, and must be opaque. It begins with long steps, for many rays
-while all is fog, which the distortion loss of mip-NeRF 360 gathers to surfaces. Cameras that are not trusted
-learn by way of the places of samples, as in Joint-TensoRF (Cheng et al. 2024, arXiv:2402.13252).
-`loom@sharp` ends with patches, as AligNeRF does (Jiang et al. 2023, arXiv:2211.09682): they may lie beside
-their places in photos and are compared in features too, and a small network learns from neighbours.
+its box and is trained before random backgrounds if photos have alpha; all else lives in contracted space,
+in nested boxes with steps that grow with distance, and must be opaque. It begins with long steps, for many
+rays while all is fog, which the distortion loss of mip-NeRF 360 gathers to surfaces. Cameras that are not
+trusted learn by the places of samples, coarse levels first, as in Joint-TensoRF (arXiv:2402.13252) and
+BARF. `loom@sharp` ends with patches, as AligNeRF does (arXiv:2211.09682): they may lie beside their places
+in photos and are compared in features too, and a small network learns from neighbours.
 
 Departs from the paper: 8 levels of 4 features, not 16 of 2, smaller tables, and one hidden layer for colour,
 not two, all for the speed of a CPU; the number of rays follows a budget of samples.
@@ -33,8 +33,7 @@ from rayloom.geometry.boxes import Box
 from rayloom.geometry.transforms import mean_pose
 from rayloom.kernels import HashGridLayout
 from rayloom.kernels.fused import AdamRule, Space
-from rayloom.losses import squared_error
-from rayloom.losses.distortion import squeezed_distortion
+from rayloom.losses import squared_error, squeezed_distortion
 from rayloom.losses.patches import PatchLosses, PatchPhase
 from rayloom.method import Method, MethodConfig, Paper
 from rayloom.rendering.packed import render_packed, visible_samples
@@ -43,8 +42,7 @@ from rayloom.sampling.growing_steps import growing_steps
 from rayloom.sampling.occupancy import OccupancyGrid
 from rayloom.types import Batch, Image, Patch, Progress, Rays, Rendering, SceneInfo, StepReport
 
-BETAS, EPS = (0.9, 0.99), 1e-15
-PATCH_SIDE, PATCH_EVERY, DISPLACEMENT_COST, NEIGHBOR_LR = 16, 4, 1e-3, 3e-3
+BETAS, EPS, PATCH_SIDE = (0.9, 0.99), 1e-15, 16
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,8 @@ class LoomConfig(MethodConfig):
     """Trust the given ones, improve them, or find them from one place, if all look one way."""
     pose_lr: float = 1e-3
     """Learning rate of the cameras at the start, fourfold where all begin at one place, far from theirs."""
+    fine_from: float = 0.4
+    """Share of the run after which every level takes part, where cameras learn; half of them do at first."""
     appearance: bool = False
     """Learn a code for each training image, for exposure and weather that change between photos."""
     patch_share: float = 0.0
@@ -133,8 +133,7 @@ class Loom(Method[LoomConfig]):
         self.learns_cameras, self.pose_lr = c.poses != "given", c.pose_lr * (4 if c.poses == "none" else 1)
         self.cameras = CameraCorrections(scene.num_images if self.learns_cameras else 0)
         self.descent = CameraDescent(self.cameras)
-        patch = Patch(PATCH_SIDE, c.patch_reach)
-        losses = PatchLosses(patch, PATCH_EVERY, DISPLACEMENT_COST, c.high_frequency, NEIGHBOR_LR)
+        losses = PatchLosses(Patch(PATCH_SIDE, c.patch_reach), c.high_frequency)
         self.patches = PatchPhase(c.patch_share, losses)
 
     def before_step(self, progress: Progress) -> None:
@@ -211,8 +210,7 @@ class Loom(Method[LoomConfig]):
         options = {"distortion": self.config.distortion, "ray_gradients": self.learns_cameras}
         report = field.accumulate(rays, aim.truth, *parts, **options)
         field.adam_step(progress.step + 1, AdamRule(self.config.lr * lr_scale, BETAS, EPS))
-        if report.ray_gradients is not None:
-            self.descent.step(rays, report.ray_gradients, self.pose_lr * lr_scale)
+        self.descent.step(rays, report.ray_gradients, self.pose_lr * lr_scale)
         self.budget.follow(report.num_samples / len(jitter))
         return aim.told(report)
 
@@ -221,7 +219,9 @@ class Loom(Method[LoomConfig]):
         return self.budget.num_rays
 
     def after_step(self, progress: Progress) -> bool:
-        """Look again at what is empty."""
+        """Let finer levels wait while cameras learn, and look again at what is empty."""
+        if self.learns_cameras and progress.fraction < self.config.fine_from:
+            self.field.hold_back(progress.fraction / self.config.fine_from)
         density, width = partial(self.field.quick_density, space=self.space), self.finest_steps.smallest
         self.grid.learn(density, width, steps_done=progress.step + 1, threshold=self.config.occupied_depth)
         return False
@@ -247,4 +247,4 @@ class Loom(Method[LoomConfig]):
         """One rate for all; the tiny epsilon lets rarely touched rows learn as fast as others."""
         field = {"params": list(self.field.parameters()), "lr": self.config.lr, "betas": BETAS, "eps": EPS}
         cameras = {"params": list(self.cameras.parameters()), "lr": self.pose_lr}
-        return [field, cameras, {"params": list(self.patches.parameters()), "lr": NEIGHBOR_LR}]
+        return [field, cameras, {"params": list(self.patches.parameters()), "lr": self.patches.settings.lr}]

@@ -44,6 +44,16 @@ def test_contracted_the_box_fills_the_middle_half_and_all_of_space_fits():
     assert ((far >= 0) & (far <= 1)).all()
 
 
+@pytest.mark.parametrize(("share", "levels"), [(0.0, 4), (0.2, 4), (0.25, 5), (0.99, 7), (1.0, 8)])
+def test_finer_levels_that_are_held_back_are_empty_and_the_others_as_they_were(share, levels):
+    made = field()
+    before, first_held = made.table.detach().clone(), [*made.layout.levels, None][levels]
+    made.hold_back(share)
+    kept = len(before) if first_held is None else first_held.offset
+    assert torch.equal(made.table[:kept], before[:kept])
+    assert (made.table[kept:] == 0).all()
+
+
 def test_before_training_density_is_what_was_asked():
     made = field(initial_density=0.3)
     torch.nn.init.zeros_(made.table)

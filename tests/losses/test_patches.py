@@ -12,7 +12,7 @@ from rayloom.losses.patches import Aim, PatchLosses, PatchPhase
 from rayloom.types import Batch, Crops, Image, Patch, Progress, Rays
 
 SIDE, MARGIN, COUNT = 8, 2, 3
-LOSSES = PatchLosses(Patch(SIDE, MARGIN), every=3, displacement=1e-3, high_frequency=0.1, lr=1e-2)
+LOSSES = PatchLosses(Patch(SIDE, MARGIN), high_frequency=0.1, every=3, displacement=1e-3, lr=1e-2)
 INNER = slice(MARGIN, MARGIN + SIDE)
 BLACK, NO_CHANGE = torch.zeros(3), torch.zeros(COUNT * SIDE**2, 3)
 

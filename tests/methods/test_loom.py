@@ -9,7 +9,8 @@ from rayloom.data.views import Views
 from rayloom.geometry.transforms import mean_pose, se3_exp
 from rayloom.kernels import use_reference
 from rayloom.losses.high_frequency import ShallowFeatures
-from rayloom.methods.loom import PATCH_EVERY, PATCH_SIDE, Loom, LoomConfig
+from rayloom.losses.patches import PatchLosses
+from rayloom.methods.loom import PATCH_SIDE, Loom, LoomConfig
 from rayloom.types import Batch, Crops, Patch, Progress, Rays, SceneInfo
 
 OBJECT = SceneInfo(
@@ -135,6 +136,16 @@ def seen_by(method: Loom, n: int = 512) -> Batch:
     return Batch(rays=rays, rgb=torch.rand(n, 3), alpha=torch.ones(n))
 
 
+@pytest.mark.parametrize("poses", ["given", "refine", "none"])
+def test_fine_levels_wait_while_cameras_that_are_not_trusted_learn(poses):
+    method = loom(OPEN, poses=poses, fine_from=0.5).train()
+    finest = method.field.table[method.field.layout.levels[-1].offset :]
+    for fraction, waits in ((0.0, True), (0.49, True), (0.5, False)):
+        method.fused_step(seen_by(method), Progress(20, fraction), 1.0)
+        method.after_step(Progress(20, fraction))
+        assert (finest == 0).all() == (waits and poses != "given")
+
+
 def test_cameras_that_begin_at_one_place_learn_four_times_as_fast():
     refined, found = (loom(OPEN, poses=poses, pose_lr=1e-3) for poses in ("refine", "none"))
     rates = [method.param_groups()[1]["lr"] for method in (refined, found)]
@@ -181,7 +192,7 @@ def test_cameras_begin_where_they_are_given_or_all_in_one_place(poses):
     torch.testing.assert_close(method.cameras.world_from_camera(), expected)
 
 
-PATCH_REACH, PATCHES = 2, Progress(4 * PATCH_EVERY, 0.9)
+PATCH_REACH, PATCHES = 2, Progress(4 * PatchLosses.every, 0.9)
 
 
 def sharp(scene: SceneInfo, **settings: object) -> Loom:
