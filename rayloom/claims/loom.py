@@ -88,8 +88,10 @@ CLAIMS = (
         better="lower",
         measure=lambda seed: _noise_costs("refine", seed, 240),
         unit="dB",
-        analysis="""As for refined-cameras. With so much time a field that begins anew once the cameras are
-        found should lose less; that was tried in short runs only.""",
+        analysis="""As for refined-cameras. A field that begins anew after a quarter of the run, coarse levels
+        first before it, gains nothing here either: 1,600 steps end at 30.98 dB where the cameras learn on at
+        0.3 of their rate, and at 29.93 dB where theirs falls and they rest, against 31.03 dB without. By
+        then they are 0.34 degrees off, and have not come to rest.""",
     ),
     Claim(
         name="trusted-cameras",

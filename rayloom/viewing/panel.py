@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import viser
 
 from rayloom.viewing.modes import MODES
@@ -45,6 +46,14 @@ class Panel:
             self.high = self.gui.add_vector3("to", info.box_high, step=0.01)
             for control in (self.crop, self.low, self.high):
                 control.on_update(self._cropped)
+            if np.ptp(session.scene.times) > 0:
+                self._add_time()
+
+    def _add_time(self) -> None:
+        session = self.session
+        self.time = self.gui.add_slider("time", 0.0, 1.0, 0.01, session.wanted.sight.time)
+        self.time.on_update(self._timed)
+        session.on_moment = lambda time: setattr(self.time, "value", time)
 
     def _add_photos(self) -> None:
         session, last = self.session, len(self.session.scene.names) - 1
@@ -87,6 +96,11 @@ class Panel:
         # Not where the number follows the session.
         if event.client is not None and event.target.value != self.session.photo:
             self.session.go_to_photo(int(event.target.value))
+
+    def _timed(self, event: viser.GuiEvent[Any]) -> None:
+        # Not where the slider follows the session.
+        if event.client is not None and event.target.value != self.session.wanted.sight.time:
+            self.session.set_time(event.target.value)
 
     def _at_photo(self, index: int | None, truth: bool) -> None:
         """Show what the session says."""

@@ -44,7 +44,7 @@ class PathDraft:
     def sights(self) -> list[Sight]:
         """From where each frame is seen; raises InputError for fewer than two keyframes.
 
-        Place, turn and the logarithm of the image's width are smooth curves over time.
+        Place, turn, the logarithm of the image's width and the moment are smooth curves over the film.
         """
         if len(self.keyframes) < 2:
             raise InputError("path", f"has {len(self.keyframes)} keyframes; expected at least two")
@@ -57,9 +57,9 @@ class PathDraft:
         curve = smooth_curve(knots, _rows(frames), at.clamp_max(knots[-1]))
         turns = torch.nn.functional.normalize(curve[:, 3:7], dim=-1)
         return [
-            Sight((x, y, z), (w, i, j, k), 2 * math.atan(math.exp(zoom)))
-            for (x, y, z), (w, i, j, k), zoom in zip(
-                curve[:, :3].tolist(), turns.tolist(), curve[:, 7].tolist(), strict=True
+            Sight((x, y, z), (w, i, j, k), 2 * math.atan(math.exp(zoom)), min(max(time, 0.0), 1.0))
+            for (x, y, z), (w, i, j, k), (zoom, time) in zip(
+                curve[:, :3].tolist(), turns.tolist(), curve[:, 7:].tolist(), strict=True
             )
         ]
 
@@ -72,12 +72,14 @@ class PathDraft:
             for focal in focals
         ]
         poses = torch.stack([sight.world_from_camera for sight in sights])
-        return CameraPath(Cameras.from_intrinsics(lenses, poses, near, far), self.fps)
+        times = [sight.time for sight in sights]
+        return CameraPath(Cameras.from_intrinsics(lenses, poses, near, far, times=times), self.fps)
 
 
 class _Keyframe(msgspec.Struct):
     matrix: Annotated[list[float], msgspec.Meta(min_length=16, max_length=16)]
     fov: Degrees
+    render_time: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
 
 
 class _Editor(msgspec.Struct):
@@ -100,21 +102,23 @@ def save_path(
     poses = torch.stack([sight.world_from_camera for sight in draft.keyframes])
     matrices = torch.zeros(len(poses), 4, 4, dtype=torch.float64)
     matrices[:, :3], matrices[:, 3, 3] = moved_poses(to_raw, opencv_from_opengl(poses)), 1.0
-    fovs = [math.degrees(sight.fov_rad) for sight in draft.keyframes]
     with whole_file(file) as part:
         write_camera_path(part, film, raw_from_world)
         content = json.loads(part.read_text(encoding="utf-8"))
         content["is_cycle"] = draft.loop
-        content["default_transition_sec"], content["default_fov"] = draft.seconds, fovs[0]
+        content["default_transition_sec"] = draft.seconds
+        content["default_fov"] = math.degrees(draft.keyframes[0].fov_rad)
         content["keyframes"] = [
             {
                 "matrix": matrix.flatten().tolist(),
-                "fov": fov,
+                "fov": math.degrees(sight.fov_rad),
                 "aspect": width / height,
+                "override_time_enabled": True,
+                "render_time": sight.time,
                 "override_transition_enabled": False,
                 "override_transition_sec": None,
             }
-            for matrix, fov in zip(matrices, fovs, strict=True)
+            for matrix, sight in zip(matrices, draft.keyframes, strict=True)
         ]
         part.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
@@ -138,8 +142,9 @@ def load_path(file: Path, raw_from_world: NDArray[np.float64]) -> PathDraft:
     step = max(round(draft.seconds * draft.fps), 1)
     cameras, last = path.cameras, len(path.cameras) - 1
     fovs = (2 * torch.atan(0.5 * cameras.size[:, 1] / cameras.focal[:, 1])).tolist()
-    chosen = sorted({*range(0, last + 1, step), last})
-    return replace(draft, keyframes=tuple(sight_of(cameras.world_from_camera[i], fovs[i]) for i in chosen))
+    chosen, times = sorted({*range(0, last + 1, step), last}), cameras.time.tolist()
+    keyframes = (sight_of(cameras.world_from_camera[i], fovs[i], times[i]) for i in chosen)
+    return replace(draft, keyframes=tuple(keyframes))
 
 
 def _keyframes(editor: _Editor, raw_from_world: NDArray[np.float64]) -> tuple[Sight, ...]:
@@ -154,14 +159,16 @@ def _keyframes(editor: _Editor, raw_from_world: NDArray[np.float64]) -> tuple[Si
     from_raw = invert_similarity(torch.from_numpy(raw_from_world)[:3])
     poses = opencv_from_opengl(moved_poses(from_raw, matrices[:, :3]))
     return tuple(
-        sight_of(pose, math.radians(item.fov)) for pose, item in zip(poses, editor.keyframes, strict=True)
+        sight_of(pose, math.radians(item.fov), item.render_time or 0.0)
+        for pose, item in zip(poses, editor.keyframes, strict=True)
     )
 
 
-def _rows(sights: list[Sight]) -> Float[Tensor, "n 8"]:
-    """Place, turn and logarithm of half the image plane's height at distance 1, side by side."""
+def _rows(sights: list[Sight]) -> Float[Tensor, "n 9"]:
+    """Place, turn, logarithm of half the image plane's height at distance 1 and moment, side by side."""
     rows = torch.tensor(
-        [[*s.position, *s.wxyz, math.log(math.tan(s.fov_rad / 2))] for s in sights], dtype=torch.float64
+        [[*s.position, *s.wxyz, math.log(math.tan(s.fov_rad / 2)), s.time] for s in sights],
+        dtype=torch.float64,
     )
     # q and -q are the same turn: each takes the sign that is nearer to the one before.
     turns_over = (rows[1:, 3:7] * rows[:-1, 3:7]).sum(-1) < 0

@@ -49,6 +49,8 @@ class Session:
         """Whether the client is still there to be told anything."""
         self.on_photo: Callable[[int | None, bool], None] = lambda index, truth: None
         """Hears when the window comes to a photo or leaves it, and whether the photo itself is shown."""
+        self.on_moment: Callable[[float], None] = lambda time: None
+        """Hears of another moment that the window goes to."""
         self._repeat: threading.Timer | None = None
         self.painter = Painter(scene, looker, self._show, changing=changing)
         width, height = self._size()
@@ -80,12 +82,19 @@ class Session:
         """Show what is between two corners alone."""
         self._want(crop=crop)
 
+    def set_time(self, time: float) -> None:
+        """Show the field at this moment; a photo that is shown has one of its own."""
+        with self._lock:
+            if self._wanted.photo is not None:
+                self.show_truth(False)
+            self._want(sight=replace(self._wanted.sight, time=time))
+
     def go_along_photos(self, steps: int) -> None:
         """Go so many photos on from the last one."""
         self.go_to_photo((self._last_photo + steps) % len(self.scene.names))
 
     def go_to_photo(self, index: int) -> None:
-        """Look from the place of a photo, at all of it; what stands in the room is hidden there."""
+        """Look at all of a photo from its place, at its moment; what stands in the room is hidden there."""
         with self._lock:
             self.client.scene.set_global_visibility(False)
             self.go_to(sight_of_photo(self.stage.cameras[index : index + 1], self.client.camera.aspect))
@@ -103,7 +112,7 @@ class Session:
         self.on_photo(self._standing_at, shown)
 
     def go_to(self, sight: Sight) -> None:
-        """Look from there; orbits go on around what is as far away as the middle of the scene."""
+        """Look from there, then; orbits go on around what is as far away as the middle of the scene."""
         focus = self.stage.focus.numpy()
         pose = sight.world_from_camera.numpy()
         distance = max(float(np.linalg.norm(focus - pose[:, 3])), 1e-3)
@@ -114,6 +123,7 @@ class Session:
             camera.look_at = pose[:, 3] + distance * pose[:, 2]
             camera.fov = sight.fov_rad
         self._want(sight=sight)
+        self.on_moment(sight.time)
 
     def close(self) -> None:
         """The client has gone."""
@@ -121,8 +131,8 @@ class Session:
         self.painter.close()
 
     def _moved(self, camera: viser.CameraHandle) -> None:
-        sight = sight_from(camera)
         with self._lock:
+            sight = replace(sight_from(camera), time=self._wanted.sight.time)
             width, height = self._size()
             left = False
             if self._standing_at is not None:

@@ -26,13 +26,15 @@ _CLOSEST = 0.01
 
 @dataclass(frozen=True)
 class Sight:
-    """A place, a turn and a vertical field of view."""
+    """A place, a turn, a vertical field of view and a moment."""
 
     position: Triple
     """World units."""
     wxyz: tuple[float, float, float, float]
     """Unit quaternion of world_from_camera, OpenCV axes."""
     fov_rad: float
+    time: float = 0.0
+    """From 0 to 1 over the sequence; 0 where the capture has no time."""
 
     @property
     def world_from_camera(self) -> Float[Tensor, "3 4"]:
@@ -41,12 +43,12 @@ class Sight:
         return torch.cat([turn, torch.tensor(self.position, dtype=torch.float64)[:, None]], dim=-1)
 
 
-def sight_of(world_from_camera: Float[Tensor, "3 4"], fov_rad: float) -> Sight:
+def sight_of(world_from_camera: Float[Tensor, "3 4"], fov_rad: float, time: float = 0.0) -> Sight:
     """The sight with a pose."""
     pose = world_from_camera.double()
     x, y, z = pose[:, 3].tolist()
     w, i, j, k = quaternion_from_matrix(pose[:, :3]).tolist()
-    return Sight((x, y, z), (w, i, j, k), fov_rad)
+    return Sight((x, y, z), (w, i, j, k), fov_rad, time)
 
 
 def camera_at(sight: Sight, width: int, height: int, info: SceneInfo) -> Cameras:
@@ -68,11 +70,11 @@ def pinhole(sight: Sight, width: int, height: int, near: float, far: float) -> C
     """The one camera of a sight."""
     focal = 0.5 * height / math.tan(sight.fov_rad / 2)
     lens = Intrinsics(CameraModel.PINHOLE, width, height, focal, focal, width / 2, height / 2)
-    return Cameras.from_intrinsics([lens], sight.world_from_camera[None], near, far)
+    return Cameras.from_intrinsics([lens], sight.world_from_camera[None], near, far, times=sight.time)
 
 
 def sight_of_photo(photo: Cameras, aspect: float) -> Sight:
-    """From the place of a photo, so wide that a window of that width over height shows all of it.
+    """From the place of a photo, so wide that a window of that width over height shows all of it, then.
 
     `photo` is one camera; of one that sees more than a window can, the middle is shown.
     """
@@ -90,7 +92,8 @@ def sight_of_photo(photo: Cameras, aspect: float) -> Sight:
     ahead = local[:, 2:].clamp_min(1e-6)
     slope = torch.where(local[:, 2:] > 0, (local[:, :2] / ahead).abs(), widest).amax(0)
     across, up = slope.tolist()
-    return sight_of(photo.world_from_camera[0], 2 * math.atan(min(max(up, across / aspect), widest)))
+    fov_rad = 2 * math.atan(min(max(up, across / aspect), widest))
+    return sight_of(photo.world_from_camera[0], fov_rad, float(photo.time[0]))
 
 
 def photo_in_window(

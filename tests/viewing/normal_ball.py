@@ -36,7 +36,7 @@ class BallConfig(MethodConfig):
 
 
 class NormalBall(Method[BallConfig]):
-    """An opaque ball; every normal has another colour, so that no wrong axis goes unseen."""
+    """An opaque ball that rises; every normal has another colour, so that no wrong axis goes unseen."""
 
     paper = Paper("Spheres", year=2031)
     presets = {"default": BallConfig(), "tiny": BallConfig()}
@@ -48,7 +48,7 @@ class NormalBall(Method[BallConfig]):
 
     def render(self, rays: Rays) -> Rendering:
         self.rays_seen += len(rays.near)
-        away = rays.origins - torch.tensor(CENTER)
+        away = rays.origins - torch.tensor(CENTER) - rays.time[:, None] * torch.tensor([0.0, 0.0, 0.3])
         along = -(away * rays.directions).sum(-1)
         gap = (away + along[:, None] * rays.directions).square().sum(-1)
         t = along - (self.radius**2 - gap).clamp_min(0).sqrt()

@@ -65,6 +65,23 @@ def test_a_film_has_the_fields_of_view_of_its_keyframes():
     assert (fovs.diff() > 0).all()
 
 
+@pytest.mark.parametrize("loop", [False, True])
+def test_time_runs_from_the_moment_of_each_keyframe_to_that_of_the_next(loop: bool, tmp_path: Path):
+    moments, file = (0.0, 1.0, 1.0, 0.25), tmp_path / "path.json"
+    keys = tuple(replace(key, time=time) for key, time in zip(KEYS, moments, strict=True))
+    draft = PathDraft(keys, seconds=0.5, fps=20.0, loop=loop)
+    times = draft.film(64, 48, near=0.2, far=7.0).cameras.time
+    torch.testing.assert_close(times[:40:10], torch.tensor(moments))
+    # A smooth curve would swing beyond the end of the sequence.
+    assert times.min() >= 0
+    assert times.max() <= 1
+    assert len(times[:10].unique()) == 10
+    save_path(file, draft, 64, 48, RAW_FROM_WORLD)
+    assert tuple(key.time for key in load_path(file, RAW_FROM_WORLD).keyframes) == moments
+    filmed = read_camera_path(file, RAW_FROM_WORLD, near=0.2, far=7.0).cameras.time
+    torch.testing.assert_close(filmed, times)
+
+
 @pytest.mark.parametrize("keys", [(), KEYS[:1]])
 def test_a_path_needs_two_keyframes(keys: tuple[Sight, ...], tmp_path: Path):
     with pytest.raises(InputError, match=f"has {len(keys)} keyframes; expected at least two"):

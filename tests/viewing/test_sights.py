@@ -45,6 +45,13 @@ def test_bounds_are_the_scenes_at_its_photos_and_follow_who_looks_from_elsewhere
     assert float(unbounded.near) == INFO.near
 
 
+def test_at_a_photo_it_is_the_moment_of_the_photo():
+    photo = replace(photo_with(LENSES[0]), time=torch.tensor([0.75]))
+    sight = sight_of_photo(photo, 1.5)
+    assert sight.time == 0.75
+    assert pinhole(sight, 6, 4, INFO.near, INFO.far).image_rays(0).time.unique().tolist() == [0.75]
+
+
 LENSES = [
     Intrinsics(CameraModel.PINHOLE, 60, 40, 50.0, 55.0, 33.0, 18.0),
     Intrinsics(CameraModel.OPENCV, 60, 40, 50.0, 50.0, 30.0, 20.0, k1=-0.2, k2=0.05, p1=0.01, p2=-0.005),
