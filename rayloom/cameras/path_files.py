@@ -31,6 +31,8 @@ FARTHEST = 1e9
 
 Degrees = Annotated[float, msgspec.Meta(ge=1e-3, lt=180)]
 """Of a field of view, and not so few that a focal length cannot be told from infinity."""
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1)]
+"""Of a sequence, from its first photo to its last."""
 _Pixels = Annotated[int, msgspec.Meta(gt=0, le=LARGEST_SIDE)]
 
 
@@ -49,7 +51,7 @@ class _Frame(msgspec.Struct):
     fov: Degrees
     """Vertical."""
     aspect: float = 1.0
-    render_time: float | None = None
+    render_time: Moment | None = None
 
 
 class _File(msgspec.Struct):

@@ -15,7 +15,14 @@ from torch import Tensor
 
 from rayloom.cameras.camera import Cameras
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
-from rayloom.cameras.path_files import FARTHEST, CameraPath, Degrees, read_camera_path, write_camera_path
+from rayloom.cameras.path_files import (
+    FARTHEST,
+    CameraPath,
+    Degrees,
+    Moment,
+    read_camera_path,
+    write_camera_path,
+)
 from rayloom.cameras.splines import smooth_curve
 from rayloom.errors import InputError
 from rayloom.files import whole_file
@@ -79,7 +86,7 @@ class PathDraft:
 class _Keyframe(msgspec.Struct):
     matrix: Annotated[list[float], msgspec.Meta(min_length=16, max_length=16)]
     fov: Degrees
-    render_time: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    render_time: Moment | None = None
 
 
 class _Editor(msgspec.Struct):

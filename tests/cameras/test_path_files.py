@@ -99,6 +99,10 @@ def test_models_that_the_format_lacks_are_not_written(tmp_path):
         ({"camera_path": [{"camera_to_world": [0] * 16, "fov": 50}]}, r"camera_path\[0\]\.camera_to_world"),
         ({"camera_path": [{"camera_to_world": list(range(16)), "fov": 180}]}, r"\.fov"),
         ({"camera_path": [{"camera_to_world": list(range(16))}]}, "fov"),
+        (
+            {"camera_path": [{"camera_to_world": [0] * 16, "fov": 50, "render_time": 24}]},
+            r"<= 1.0.*\.render_time",
+        ),
         ({"fps": -1}, r"\$\.fps"),
     ],
 )
