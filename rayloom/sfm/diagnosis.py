@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from rayloom.sfm.report import PhotoRow, Report
+from rayloom.sfm.report import HIGH_ERROR_PX, PhotoRow, Report
 
 NEARLY_ALL = 0.95
 """Share of the photos with which a capture counts as complete."""
@@ -18,7 +18,6 @@ _BLANK = 0.1
 _FEW_FEATURES = 500
 _FEW_NEIGHBOURS = 3
 """Photos that should show some of what a photo shows, as one on either side does not check the other."""
-_HIGH_ERROR_PX = 1.5
 
 
 @dataclass(frozen=True)
@@ -135,9 +134,9 @@ def _unplaced(report: Report) -> Iterator[Finding]:
 
 def _inexact(report: Report) -> Iterator[Finding]:
     error = report.mean_error_px
-    if error is not None and error > _HIGH_ERROR_PX:
+    if error is not None and error > HIGH_ERROR_PX:
         yield Finding(
-            f"The mean reprojection error is {error:.2f} px; expected {_HIGH_ERROR_PX} or less.",
+            f"The mean reprojection error is {error:.2f} px; expected {HIGH_ERROR_PX} or less.",
             "Mask things that move, and keep zoom and focus as they are from photo to photo.",
         )
 

@@ -20,7 +20,7 @@ from rayloom.sfm import database, pairs
 from rayloom.sfm.jobs import Extract, Map, Match
 from rayloom.sfm.model import mean_error_px, read_models
 from rayloom.sfm.photos import Photo
-from rayloom.sfm.report import Attempt
+from rayloom.sfm.report import HIGH_ERROR_PX, Attempt
 from rayloom.sfm.worker import JobError, run_job
 
 ENOUGH = 0.95
@@ -85,14 +85,14 @@ class Climb:
 def climb(survey: Survey, on_progress: OnProgress) -> Climb:
     """Try the rungs in turn until enough photos are placed.
 
-    The best one placed most photos and, among equals, has the least error. A rung on which COLMAP failed
-    says so in its note, and is tried again by the next run.
+    The best one placed most photos, as far as its error lets them count, and among equals has the least
+    error. A rung on which COLMAP failed says so in its note, and is tried again by the next run.
     """
     ladder = rungs(survey.num_features)
     attempts: list[Attempt] = []
     for rung in ladder:
         attempts.append(_attempt(survey, rung, ladder.index(rung), on_progress))
-        if attempts[-1].num_registered >= ENOUGH * len(survey.photos):
+        if _worth(attempts[-1]) >= ENOUGH * len(survey.photos):
             break
     best = max(range(len(attempts)), key=lambda i: _rank(attempts[i]))
     return Climb(
@@ -100,8 +100,16 @@ def climb(survey: Survey, on_progress: OnProgress) -> Climb:
     )
 
 
-def _rank(attempt: Attempt) -> tuple[int, float]:
-    return attempt.num_registered, -(attempt.mean_error_px or 0.0)
+def _worth(attempt: Attempt) -> float:
+    """Photos that were placed, the fewer the farther the error is above what is good.
+
+    All cameras at once are easily placed, also where they do not fit together.
+    """
+    return attempt.num_registered / max((attempt.mean_error_px or 0.0) / HIGH_ERROR_PX, 1.0)
+
+
+def _rank(attempt: Attempt) -> tuple[float, float]:
+    return _worth(attempt), -(attempt.mean_error_px or 0.0)
 
 
 def _attempt(survey: Survey, rung: Rung, index: int, on_progress: OnProgress) -> Attempt:

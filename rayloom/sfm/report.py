@@ -18,6 +18,9 @@ REPORT, PAGE = "report.json", "report.html"
 
 ReportT = TypeVar("ReportT", bound="Report")
 
+HIGH_ERROR_PX = 1.5
+"""Mean reprojection error above which cameras are not right."""
+
 
 @dataclass(frozen=True)
 class PhotoRow:

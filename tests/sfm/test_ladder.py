@@ -63,6 +63,16 @@ def test_the_best_rung_has_most_photos_then_least_error(tmp_path: Path, climber:
     assert found.attempts[3].note
 
 
+def test_photos_count_less_where_they_do_not_fit(tmp_path: Path, climber: type[Climber]) -> None:
+    sent = climber(([19], 9.0), ([13], 0.3), ([20], 5.6), ([20], 1.9))
+    found = climb(survey(tmp_path), silent)
+    assert len(sent.sent) == len(rungs(1000))
+    assert found.best == 3
+    climber(([13], 0.3), ([8, 5], 0.2), ([9], 0.6), ([20], 5.6))
+    (other := tmp_path / "other").mkdir()
+    assert climb(survey(other), silent).best == 0
+
+
 def test_a_finished_rung_is_not_climbed_again(tmp_path: Path, climber: type[Climber]) -> None:
     climber(([9], 0.2), KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
