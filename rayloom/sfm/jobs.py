@@ -87,6 +87,8 @@ class Map(msgspec.Struct, frozen=True, tag=True):
     """The pair that an incremental model starts from has at least so many."""
     min_observations: int
     """Points that a camera must see to be placed."""
+    start: str | None = None
+    """Folder of a model whose cameras are known, with or without points; incremental mapping adds to it."""
 
     def run(self) -> None:
         """Write the models; a character on stdout tells of each camera that was placed."""
@@ -101,7 +103,12 @@ class Map(msgspec.Struct, frozen=True, tag=True):
             pycolmap.global_mapping(self.database, self.photos, self.out, options)
         else:
             pycolmap.incremental_mapping(
-                self.database, self.photos, self.out, self._incremental(), next_image_callback=_tell
+                self.database,
+                self.photos,
+                self.out,
+                self._incremental(),
+                input_path=self.start or "",
+                next_image_callback=_tell,
             )
 
     def _incremental(self) -> pycolmap.IncrementalPipelineOptions:
@@ -109,6 +116,7 @@ class Map(msgspec.Struct, frozen=True, tag=True):
         options.min_num_matches = self.min_matches
         options.min_model_size = SMALLEST_PIECE
         options.random_seed = SEED
+        options.multiple_models = self.start is None
         options.mapper.init_min_num_inliers = self.init_matches
         options.mapper.abs_pose_min_num_inliers = self.min_observations
         return options

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import pycolmap
 
 from rayloom.errors import InputError
 from rayloom.files import whole_file
@@ -158,7 +159,47 @@ def _place(
     total = len(survey.photos)
     run_job(job, log, lambda placed: on_progress(f"{rung.name}: placing cameras", min(placed, total), total))
     found = read_models(models)
+    if len(found) > 1:
+        on_progress(f"{rung.name}: joining pieces", found[0].num_reg_images(), total)
+        found = _joined(job, found, folder, log)
     return [model.num_reg_images() for model in found], mean_error_px(found[0]) if found else None
+
+
+def _joined(
+    job: Map, found: list[pycolmap.Reconstruction], folder: Path, log: Path
+) -> list[pycolmap.Reconstruction]:
+    """The models with those in one that share photos and fit together, also in the folder of the job."""
+    from rayloom.sfm.pieces import fewest_bridges, join_pieces  # noqa: PLC0415  Imports torch.
+
+    start = join_pieces(found, Path(job.database))
+    if start is None:
+        return found
+    posed, whole = folder / "posed", folder / "whole"
+    for made in (posed, whole):
+        shutil.rmtree(made, ignore_errors=True)
+    posed.mkdir()
+    (out := whole / "0").mkdir(parents=True)
+    start.write(posed)
+    again = msgspec.structs.replace(job, out=str(out), mapper="incremental", start=str(posed))
+    try:
+        run_job(again, log, lambda _: None)
+    except JobError:
+        return found
+    joined = read_models(whole)[0] if any(out.iterdir()) else found[0]
+    parts = [model for model in found if not set(joined.reg_image_ids()).isdisjoint(model.reg_image_ids())]
+    if (
+        joined.num_reg_images() <= found[0].num_reg_images()
+        or mean_error_px(joined) > HIGH_ERROR_PX
+        or fewest_bridges(joined, parts) < job.min_observations
+    ):
+        return found
+    inside = set(joined.reg_image_ids())
+    kept = [joined, *(model for model in found if not inside.issuperset(model.reg_image_ids()))]
+    shutil.rmtree(job.out)
+    for i, model in enumerate(kept):
+        (Path(job.out) / str(i)).mkdir(parents=True)
+        model.write(Path(job.out) / str(i))
+    return read_models(Path(job.out))
 
 
 def _with_features(survey: Survey, rung: Rung, log: Path, on_progress: OnProgress) -> Path:
