@@ -90,7 +90,7 @@ def _posed(members: Sequence[pycolmap.Reconstruction], poses: Poses, file: Path)
         model.load(pycolmap.DatabaseCache.create(database, pycolmap.DatabaseCacheOptions()))
     for member in reversed(members):
         for camera_id in {member.image(i).camera_id for i in member.reg_image_ids()}:
-            model.camera(camera_id).params = member.camera(camera_id).params
+            model.camera(camera_id).params = list(member.camera(camera_id).params)
     for image_id, pose in poses.items():
         # Each camera is a rig of its own, whose frame is the camera's.
         frame_id = model.image(image_id).frame_id

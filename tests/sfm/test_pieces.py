@@ -148,8 +148,10 @@ def test_pieces_that_points_do_not_hold_together_stay_apart(
     for image_id in range(7, 11):
         # All that the first piece does not know of looks away from the scene.
         frame = other.frame(other.image(image_id).frame_id)
+        before = frame.rig_from_world
+        assert before is not None
         back = pycolmap.Rotation3d(turned(torch.eye(3, 4, dtype=torch.float64), 180)[:, :3].numpy())
-        frame.rig_from_world = pycolmap.Rigid3d(back, [0, 0, 0]) * frame.rig_from_world
+        frame.rig_from_world = pycolmap.Rigid3d(back, [0, 0, 0]) * before
     parts = [first, other]
     assert ladder._joined(job_in(tmp_path, file), parts, tmp_path, tmp_path / "log") is parts
     # COLMAP was content: the two halves fit, each in itself.
