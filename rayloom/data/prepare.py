@@ -160,7 +160,7 @@ def _region_and_box(
     Objects with alpha get the bounds of what their silhouettes enclose; else the box is the cube around
     the unit ball.
     """
-    region = find_region(poses, kind, depths)
+    region = find_region(poses, intrinsics, kind, depths)
     cube = (np.full(3, -1.0), np.full(3, 1.0))
     warnings = () if region.note is None else (region.note,)
     if kind != "object" or images[0].shape[2] < 4:

@@ -4,8 +4,8 @@ COLMAP lets a new piece take photos that an older one has placed, and leaves bot
 shared cameras lie to each other in both as in the other, they tell how the pieces belong together.
 """
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pycolmap
@@ -86,7 +86,7 @@ def fewest_bridges(joined: pycolmap.Reconstruction, models: Sequence[pycolmap.Re
 def _posed(members: Sequence[pycolmap.Reconstruction], poses: Poses, file: Path) -> pycolmap.Reconstruction:
     """A model of the database's photos with these poses, and the lenses that the members found."""
     model = pycolmap.Reconstruction()
-    with closing(pycolmap.Database.open(file)) as database:
+    with closing(pycolmap.Database.open(file)) as database, _without_chatter():
         model.load(pycolmap.DatabaseCache.create(database, pycolmap.DatabaseCacheOptions()))
     for member in reversed(members):
         for camera_id in {member.image(i).camera_id for i in member.reg_image_ids()}:
@@ -97,3 +97,14 @@ def _posed(members: Sequence[pycolmap.Reconstruction], poses: Poses, file: Path)
         model.frame(frame_id).rig_from_world = pycolmap.Rigid3d(pose.numpy()).inverse()
         model.register_frame(frame_id)
     return model
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """COLMAP counts on stderr what it reads, where users see progress."""
+    before = pycolmap.logging.minloglevel
+    pycolmap.logging.minloglevel = int(pycolmap.logging.WARNING)
+    try:
+        yield
+    finally:
+        pycolmap.logging.minloglevel = before

@@ -106,10 +106,14 @@ def piece(whole: pycolmap.Reconstruction, ids: Iterable[int], scale: float) -> p
     return part
 
 
-def test_a_chain_of_pieces_becomes_one(scene: tuple[pycolmap.Reconstruction, Path]) -> None:
+def test_a_chain_of_pieces_becomes_one(
+    scene: tuple[pycolmap.Reconstruction, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
     whole, file = scene
     parts = [piece(whole, range(1, 6), 1.5), piece(whole, range(7, 11), 0.7), piece(whole, range(4, 9), 3.0)]
+    capfd.readouterr()
     joined = join_pieces(parts, file)
+    assert capfd.readouterr().err == ""
     assert joined is not None
     moved = moved_to(poses_of(whole), poses_of(joined))
     assert moved is not None

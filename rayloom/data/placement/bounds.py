@@ -30,8 +30,10 @@ def ray_bounds(
 
     Objects: the ball around the box. Otherwise three quarters of the nearest depth that the files state,
     or half of that of the sparse points, which are never the nearest matter; without either a twentieth
-    of the cameras' distance. Far is half as much again as the farthest depth, at the corners of the
-    image; unbounded scenes without stated bounds go on to `UNBOUNDED_FAR`.
+    of the cameras' distance. Where narrow lenses look at something with points, rays start no nearer than
+    the ball that fills the view, if that is before 0.85 of the points' depth: still nearer each camera is
+    alone, and its photo could hang there whole. Far is half as much again as the farthest depth, at the
+    corners of the image; unbounded scenes without stated bounds go on to `UNBOUNDED_FAR`.
     """
     origins = poses[:, :, 3]
     if kind == "object":
@@ -43,13 +45,23 @@ def ray_bounds(
         return np.maximum(0.05 * distance, _NEAREST), np.full(len(poses), UNBOUNDED_FAR)
     stated = depths.source == "bounds of the files"
     # Where an image's own nearest depth is large, plain matter that no point was found on may be nearer.
-    near = np.minimum(depths.near, np.median(depths.near)) * (0.75 if stated else 0.5)
-    near = np.maximum(near, _NEAREST)
+    nearest = np.minimum(depths.near, np.median(depths.near))
+    near = 0.75 * nearest if stated else 0.5 * nearest
     if kind == "unbounded" and not stated:
-        return near, np.full(len(poses), UNBOUNDED_FAR)
+        near = np.clip(_front_of_view(poses, intrinsics), near, 0.85 * nearest)
+        return np.maximum(near, _NEAREST), np.full(len(poses), UNBOUNDED_FAR)
+    near = np.maximum(near, _NEAREST)
     # A depth along the axis lies farther along a ray to the corner.
     slant = np.array([np.hypot(1, tan_half_view(camera)) for camera in intrinsics])
     return near, np.maximum(1.5 * depths.far.max() * slant, 2 * near)
+
+
+def _front_of_view(poses: Poses, intrinsics: Sequence[Intrinsics]) -> NDArray[np.float64]:
+    """Depth of the front of the ball around the origin that is as wide as the view there; negative behind."""
+    origins = poses[:, :, 3]
+    ahead = -(origins * poses[:, :, 2]).sum(-1)
+    tangents = np.array([tan_half_view(camera) for camera in intrinsics])
+    return ahead - tangents * np.linalg.norm(origins, axis=-1)
 
 
 def ndc_frame(

@@ -1,11 +1,14 @@
 """From the capture's own frame to the training frame: which way is up, what is in the middle, how large."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rayloom.cameras.intrinsics import Intrinsics
 from rayloom.data.placement.content import ContentDepths
+from rayloom.data.placement.projection import tan_half_view
 from rayloom.scene_info import SceneKind
 
 Poses = NDArray[np.float64]
@@ -71,12 +74,15 @@ def focus(poses: Poses) -> Vector:
     return mean + np.linalg.solve(matrix, offset)
 
 
-def find_region(poses: Poses, kind: SceneKind, depths: ContentDepths | None) -> Region:
+def find_region(
+    poses: Poses, intrinsics: Sequence[Intrinsics], kind: SceneKind, depths: ContentDepths | None
+) -> Region:
     """The ball that becomes the unit ball, from cameras and content depths.
 
     Objects: 3/8 of the cameras' mean distance from their focus, 1.5 for the cameras of NeRF-synthetic at 4.
     Forward-facing: around the middle of the content, four fifths of the way from the cameras, so that the
-    cameras come to lie at 1.25. Unbounded: around the focus, out to the cameras.
+    cameras come to lie at 1.25. Unbounded: around the focus, out to the cameras, or to twice what narrow
+    lenses show there, so that what fills their photos is no speck of the model.
     """
     if kind == "object":
         centre = focus(poses)
@@ -84,7 +90,7 @@ def find_region(poses: Poses, kind: SceneKind, depths: ContentDepths | None) -> 
         return Region(centre, 0.375 * distance) if distance > 0 else _guess(poses)
     if kind == "forward-facing":
         return _in_front(poses, depths)
-    return _around(poses, depths)
+    return _around(poses, intrinsics, depths)
 
 
 def similarity(rotation: NDArray[np.float64], region: Region) -> NDArray[np.float64]:
@@ -121,7 +127,7 @@ def move_poses(matrix: NDArray[np.float64], poses: Poses) -> Poses:
     return np.concatenate([axes, move_points(matrix, poses[:, :, 3])[:, :, None]], axis=2)
 
 
-def _around(poses: Poses, depths: ContentDepths | None) -> Region:
+def _around(poses: Poses, intrinsics: Sequence[Intrinsics], depths: ContentDepths | None) -> Region:
     """For cameras around something: the focus, out to the cameras; or the room, for cameras that look out."""
     origins = poses[:, :, 3]
     centre = focus(poses)
@@ -129,7 +135,9 @@ def _around(poses: Poses, depths: ContentDepths | None) -> Region:
     distances = np.linalg.norm(origins - centre, axis=-1)
     if np.median(ahead) > 0.5 * np.median(distances) > 0:
         # One stray camera does not shrink the scene for all others.
-        return Region(centre, float(min(distances.max(), 1.5 * np.median(distances))))
+        to_cameras = min(distances.max(), 1.5 * np.median(distances))
+        shown = distances * np.array([tan_half_view(camera) for camera in intrinsics])
+        return Region(centre, float(min(to_cameras, 2 * np.median(shown)) if shown.all() else to_cameras))
     centre = (origins.max(0) + origins.min(0)) / 2
     spread = float(np.linalg.norm(origins - centre, axis=-1).max())
     radius = max(2 * spread, depths.middle if depths else 0.0)

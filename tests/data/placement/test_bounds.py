@@ -45,9 +45,29 @@ def test_stated_bounds_of_other_units_scale_near_and_far():
 
 @pytest.mark.parametrize("depths", [None, ContentDepths(np.full(5, 0.4), np.full(5, 3.0), "sparse points")])
 def test_unbounded_scenes_without_stated_bounds_go_on(depths):
-    near, far = ray_bounds(ring_poses(5, radius=1.0, height=0.0), [pinhole()] * 5, "unbounded", BOX, depths)
+    poses, wide = ring_poses(5, radius=1.0, height=0.0), [pinhole(focal=8.0)] * 5
+    near, far = ray_bounds(poses, wide, "unbounded", BOX, depths)
     assert (far == UNBOUNDED_FAR).all()
     np.testing.assert_allclose(near, 0.05 if depths is None else 0.2)
+
+
+@pytest.mark.parametrize(
+    ("focal", "share"),
+    [(14.0, 0.5), (20.0, 0.5 / 0.9), (28.0, (1 - 10 / 28) / 0.9), (50.0, 0.8 / 0.9), (200.0, 0.85)],
+)
+def test_narrow_lenses_around_something_see_from_the_front_of_what_fills_their_view(focal, share):
+    poses, nearest = ring_poses(5, radius=1.0, height=0.0), 0.9
+    depths = ContentDepths(np.full(5, nearest), np.full(5, 3.0), "sparse points")
+    near, _ = ray_bounds(poses, [pinhole(focal=focal)] * 5, "unbounded", BOX, depths)
+    np.testing.assert_allclose(near, min(share, 0.85) * nearest)
+
+
+def test_narrow_lenses_that_look_out_see_from_half_of_the_points_depth():
+    poses = ring_poses(5, radius=1.0, height=0.0)
+    poses[:, :, [0, 2]] *= -1
+    depths = ContentDepths(np.full(5, 0.9), np.full(5, 3.0), "sparse points")
+    near, _ = ray_bounds(poses, [pinhole(focal=50.0)] * 5, "unbounded", BOX, depths)
+    np.testing.assert_allclose(near, 0.45)
 
 
 def test_the_average_camera_sees_the_scene_along_minus_z_in_front_of_the_near_plane():

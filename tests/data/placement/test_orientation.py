@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
+from rayloom.cameras.intrinsics import CameraModel
 from rayloom.data.placement.content import ContentDepths
 from rayloom.data.placement.orientation import (
     find_region,
@@ -17,7 +20,7 @@ from rayloom.data.placement.orientation import (
     similarity,
     upright,
 )
-from tests.data.camera_rings import ring_poses, window_poses
+from tests.data.camera_rings import pinhole, ring_poses, window_poses
 
 SEEDS = st.integers(0, 2**31)
 Z = np.array([0.0, 0.0, 1.0])
@@ -137,13 +140,17 @@ def test_the_focus_is_nearest_to_all_axes(seed):
 
 
 def test_the_cameras_of_an_object_lie_at_eight_thirds():
-    region = find_region(ring_poses(12, radius=4.0, height=0.0, centre=(1, 2, 3)), "object", None)
+    region = find_region(
+        ring_poses(12, radius=4.0, height=0.0, centre=(1, 2, 3)), [pinhole()] * 12, "object", None
+    )
     np.testing.assert_allclose(region.centre, (1, 2, 3), atol=1e-9)
     assert region.radius == pytest.approx(1.5)
 
 
 def test_cameras_around_a_place_lie_in_the_unit_ball():
-    region = find_region(ring_poses(12, radius=4.0, height=3.0, centre=(1, 2, 3)), "unbounded", None)
+    region = find_region(
+        ring_poses(12, radius=4.0, height=3.0, centre=(1, 2, 3)), [pinhole()] * 12, "unbounded", None
+    )
     # The focus is drawn a thousandth of the way to the cameras.
     np.testing.assert_allclose(region.centre, (1, 2, 3), atol=0.02)
     assert region.radius == pytest.approx(5, rel=0.01)
@@ -152,14 +159,30 @@ def test_cameras_around_a_place_lie_in_the_unit_ball():
 def test_one_stray_camera_does_not_shrink_the_scene():
     poses = ring_poses(30, radius=4.0)
     poses[0, :, 3] *= 100
-    assert find_region(poses, "unbounded", None).radius < 8
+    assert find_region(poses, [pinhole()] * 30, "unbounded", None).radius < 8
+
+
+def test_narrow_lenses_show_no_more_than_twice_the_width_of_their_view():
+    poses = ring_poses(12, radius=4.0, height=3.0)
+    telephoto = pinhole(focal=100.0)
+    region = find_region(poses, [telephoto] * 12, "unbounded", None)
+    # Half the diagonal of 16 x 12 pixels is 10; the cameras are 5 away.
+    assert region.radius == pytest.approx(2 * 5 * 10 / 100, rel=0.01)
+    mostly = [telephoto] * 7 + [pinhole()] * 5
+    assert find_region(poses, mostly, "unbounded", None).radius == pytest.approx(region.radius)
+
+
+def test_orthographic_cameras_have_no_angle_of_view_that_could_bound_the_scene():
+    camera = replace(pinhole(), model=CameraModel.ORTHOGRAPHIC)
+    region = find_region(ring_poses(12, radius=4.0, height=3.0), [camera] * 12, "unbounded", None)
+    assert region.radius == pytest.approx(5, rel=0.01)
 
 
 def test_cameras_that_look_out_of_a_room_are_in_its_middle():
     poses = ring_poses(12, radius=0.5, height=0.0, centre=(1, 2, 3))
     poses[:, :, [0, 2]] *= -1
     depths = ContentDepths(np.full(12, 2.0), np.full(12, 6.0), "sparse points")
-    region = find_region(poses, "unbounded", depths)
+    region = find_region(poses, [pinhole()] * 12, "unbounded", depths)
     np.testing.assert_allclose(region.centre, (1, 2, 3), atol=1e-9)
     assert region.radius == pytest.approx(3)
 
@@ -167,7 +190,7 @@ def test_cameras_that_look_out_of_a_room_are_in_its_middle():
 def test_forward_facing_cameras_lie_before_the_middle_of_the_content():
     depths = ContentDepths(np.full(9, 3.0), np.full(9, 15.0), "bounds of the files")
     poses = window_poses(9, depth=5.0)
-    region = find_region(poses, "forward-facing", depths)
+    region = find_region(poses, [pinhole()] * 9, "forward-facing", depths)
     # Halfway in disparity between 3 and 15.
     assert np.linalg.norm(region.centre - poses[:, :, 3].mean(0)) == pytest.approx(5)
     assert region.radius == pytest.approx(4)
@@ -177,14 +200,14 @@ def test_forward_facing_cameras_lie_before_the_middle_of_the_content():
 
 def test_parallel_cameras_without_points_get_a_guess_that_says_so():
     poses = np.stack([np.concatenate([np.eye(3), [[x], [0.0], [0.0]]], axis=1) for x in (-1.0, 0.0, 1.0)])
-    region = find_region(poses, "forward-facing", None)
+    region = find_region(poses, [pinhole()] * 3, "forward-facing", None)
     assert region.note is not None
     assert region.radius == pytest.approx(4 / 1.25)
 
 
 @pytest.mark.parametrize("kind", ["object", "unbounded", "forward-facing"])
 def test_a_single_camera_gets_a_guess_that_says_so(kind):
-    region = find_region(ring_poses(1), kind, None)
+    region = find_region(ring_poses(1), [pinhole()], kind, None)
     assert region.radius > 0
     assert region.note is not None
 
@@ -192,7 +215,7 @@ def test_a_single_camera_gets_a_guess_that_says_so(kind):
 def test_a_similarity_takes_the_region_to_the_unit_ball():
     rotation = Rotation.random(rng=np.random.default_rng(0)).as_matrix()
     poses = ring_poses(12, radius=4.0)
-    region = find_region(turned(poses, rotation), "object", None)
+    region = find_region(turned(poses, rotation), [pinhole()] * 12, "object", None)
     matrix = similarity(rotation, region)
     np.testing.assert_allclose(move_points(matrix, focus(poses)[None]), np.zeros((1, 3)), atol=1e-9)
     assert scale_of(matrix) == pytest.approx(1 / region.radius)
