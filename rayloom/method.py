@@ -68,7 +68,8 @@ class Method(nn.Module, ABC, Generic[C]):
     def param_groups(self) -> list[dict[str, Any]]:
         """Groups for Adam, each with its rate at the start; by default everything at `config.lr`.
 
-        A group may name the rate at its end, `lr_final`, where it does not fall as `config` says.
+        A group may name the rate at its end, `lr_final`, and its own `lr_hold`, where it does not fall as
+        `config` says.
         """
         return [{"params": list(self.parameters()), "lr": self.config.lr}]
 

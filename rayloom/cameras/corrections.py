@@ -1,7 +1,7 @@
 """Learned changes of given cameras: where each photo was taken from, and what the lens does."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from rayloom.cameras.distortion import undistort
 from rayloom.geometry.transforms import compose, invert_rigid, rotate, se3_exp
 from rayloom.kernels.processes import average_gradients
+from rayloom.paper import MethodConfig
+from rayloom.schedules import exponential, lr_scale
 from rayloom.types import Rays
 
 Side = Literal["camera", "world"]
@@ -18,6 +20,11 @@ Lenses = Literal["fixed", "shared", "per-image"]
 _LEAST_COSINE = 0.5
 """Of the angle to the optical axis, up to which a lens bends directions: the plane in front of the camera
 has no place for those to the side, and a radial polynomial no inverse far out on it."""
+
+_FOG_SHARE = 0.05
+"""Of training, in which a field is too foggy yet to say where cameras are."""
+_FALL = 0.01
+"""What is left of the rate of cameras when training ends."""
 
 
 class CameraCorrections(nn.Module):
@@ -91,20 +98,45 @@ class CameraCorrections(nn.Module):
 
 
 class CameraDescent:
-    """Adam on corrections, for methods whose own kernels move everything else."""
+    """Adam on corrections, for methods whose own kernels move everything else.
 
-    def __init__(self, corrections: CameraCorrections) -> None:
+    Cameras rest while all is fog, which would lead them astray. Then their rate falls exponentially until
+    the end of training: while it is high they pass what looks alike, and where it is low they no longer
+    tremble by parts of a pixel, which blurs what is learnt from them.
+    """
+
+    def __init__(self, corrections: CameraCorrections, config: MethodConfig, lr: float) -> None:
+        self.corrections, self.config, self.lr, self.lr_final = corrections, config, lr, _FALL * lr
         self.adam = torch.optim.Adam(corrections.parameters())
 
-    def step(self, corrected: Rays, gradients: Float[Tensor, "rays 6"] | None, lr: float) -> None:
+    def follow(self, fraction: float) -> None:
+        """Let cameras rest, or learn, at a share of training in [0, 1]."""
+        self.corrections.requires_grad_(fraction >= _FOG_SHARE)
+
+    @property
+    def learns(self) -> bool:
+        """Whether there are cameras that learn now, so that gradients of rays are wanted."""
+        twists = self.corrections.twists
+        return len(twists) > 0 and twists.requires_grad
+
+    def group(self) -> dict[str, Any]:
+        """The cameras and their rates for an optimizer of torch."""
+        parameters = list(self.corrections.parameters())
+        return {"params": parameters, "lr": self.lr, "lr_final": self.lr_final, "lr_hold": 0.0}
+
+    def step(
+        self, corrected: Rays, gradients: Float[Tensor, "rays 6"] | None, fraction: float, scale: float
+    ) -> None:
         """Go down by the gradient of a loss with respect to origins and directions of corrected rays.
 
-        Without one, all cameras stay where they are.
+        Without one, all cameras stay where they are. Where the `scale` of the method's rates is less than
+        its settings say at that share of training, the cameras' rate is less in proportion.
         """
         if gradients is None:
             return
         self.adam.zero_grad()
         torch.autograd.backward([corrected.origins, corrected.directions], list(gradients.split(3, dim=-1)))
+        lr = exponential(fraction, self.lr, self.lr_final) * scale / lr_scale(self.config, fraction)
         for group in self.adam.param_groups:
             group["lr"] = lr
             average_gradients(group["params"])

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from rayloom.training.schedules import exponential
+from rayloom.schedules import exponential
 
 NUM_SAMPLES = 129
 """Of a copy; an odd number, whose highest frequency has a phase."""

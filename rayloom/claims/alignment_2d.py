@@ -21,7 +21,7 @@ from rayloom.data.synthetic.rigs import Orbit
 from rayloom.fields.encodings import AnnealedEncoding
 from rayloom.fields.filtering import gaussian_filter
 from rayloom.fields.mlp import SkipMLP, initialize
-from rayloom.training.schedules import exponential
+from rayloom.schedules import exponential
 
 HALF = 0.5
 """Half the side of a window, where the picture is [-1, 1] squared: a window has half its pixels a side."""

@@ -6,15 +6,15 @@ arXiv:2201.05989; space is contracted as in mip-NeRF 360 (arXiv:2111.12077), wit
 Features are looked up in a multiresolution hash grid; one small network makes density and 16 features of
 them, a second one turns these and the direction into colour. Nested occupancy grids say where nothing is;
 rays step over it, and stop where hardly any light is left. The capture decides the rest: an object lies in
-its box and is trained before random backgrounds if photos have alpha; all else lives in contracted space,
-in nested boxes with steps that grow with distance, and must be opaque. It begins with long steps, for many
-rays while all is fog, which the distortion loss of mip-NeRF 360 gathers to surfaces. Cameras that are not
-trusted learn by the places of samples, coarse levels first, as in Joint-TensoRF (arXiv:2402.13252) and
-BARF. `loom@sharp` ends with patches, as AligNeRF does (arXiv:2211.09682): they may lie beside their places
-in photos and are compared in features too, and a small network learns from neighbours.
+its box and is trained before random backgrounds if photos have alpha; all else lives in contracted space, in
+nested boxes with steps that grow with distance, and must be opaque. It begins with long steps, for many rays
+while all is fog, which the distortion loss of mip-NeRF 360 gathers to surfaces. Cameras that are not trusted
+learn by the places of samples, coarse levels first, as in Joint-TensoRF (arXiv:2402.13252) and BARF.
+`loom@sharp` ends with patches, as in AligNeRF (arXiv:2211.09682): they may lie beside their places in photos
+and are compared in features too, and a small network learns from neighbours.
 
-Departs from the paper: 8 levels of 4 features, not 16 of 2, smaller tables, and one hidden layer for colour,
-not two, all for the speed of a CPU; the number of rays follows a budget of samples.
+Departs from the paper: 8 levels of 4 features, not 16 of 2, smaller tables, one hidden layer for colour, not
+two, for the speed of a CPU; the number of rays follows a budget of samples.
 """
 
 from dataclasses import dataclass, replace
@@ -87,8 +87,8 @@ class LoomConfig(MethodConfig):
     """Optical depth of one step from which a cell counts as occupied."""
     poses: Literal["given", "refine", "none"] = "given"
     """Trust the given ones, improve them, or find them from one place, if all look one way."""
-    pose_lr: float = 1e-3
-    """Learning rate of the cameras at the start, fourfold where all begin at one place, far from theirs."""
+    pose_lr: float = 6e-3
+    """Learning rate of the cameras at first, fourfold where all begin at one place, far from theirs."""
     fine_from: float = 0.4
     """Share of the run after which every level takes part, where cameras learn; half of them do at first."""
     appearance: bool = False
@@ -104,9 +104,8 @@ class LoomConfig(MethodConfig):
 class Loom(Method[LoomConfig]):
     """Hash grid, two networks without biases, occupancy grids."""
 
-    paper = Paper(
-        "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", year=2022,
-        arxiv="2201.05989", tags=("fast", "grid", "static"))  # fmt: skip
+    paper = Paper("Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", year=2022,
+                  arxiv="2201.05989", tags=("fast", "grid", "static"))  # fmt: skip
     presets = {
         "default": LoomConfig(), "sharp": LoomConfig(patch_share=0.2),
         "quality": LoomConfig(log2_rows=19, finest=2048, steps_per_side=512, steps_per_fold=512),
@@ -130,15 +129,16 @@ class Loom(Method[LoomConfig]):
             first=c.first_steps_per_fold, coarse_share=c.coarse_share)  # fmt: skip
         self.steps = self.finest_steps = self.step_rule(1.0)
         self.budget = RayBudget(c.samples_per_step << (not self.bounded), c.rays_per_step)
-        self.learns_cameras, self.pose_lr = c.poses != "given", c.pose_lr * (4 if c.poses == "none" else 1)
+        self.learns_cameras = c.poses != "given"
         self.cameras = CameraCorrections(scene.num_images if self.learns_cameras else 0)
-        self.descent = CameraDescent(self.cameras)
+        self.descent = CameraDescent(self.cameras, c, c.pose_lr * (4 if c.poses == "none" else 1))
         losses = PatchLosses(Patch(PATCH_SIDE, c.patch_reach), c.high_frequency)
         self.patches = PatchPhase(c.patch_share, losses)
 
     def before_step(self, progress: Progress) -> None:
-        """Choose the steps, and whether rays form patches."""
+        """Choose the steps, whether cameras learn, and whether rays form patches."""
         self.steps = self.step_rule(progress.fraction)
+        self.descent.follow(progress.fraction)
         self.patches.follow(progress)
 
     def patch(self) -> Patch | None:
@@ -207,10 +207,10 @@ class Loom(Method[LoomConfig]):
         rays, parts = self.cameras.corrected(batch.rays), (background, self.space, jitter)
         render = partial(field.render, rays, *parts)
         aim = self.patches.aim(batch, self.background, background, render, lr_scale)
-        options = {"distortion": self.config.distortion, "ray_gradients": self.learns_cameras}
+        options = {"distortion": self.config.distortion, "ray_gradients": self.descent.learns}
         report = field.accumulate(rays, aim.truth, *parts, **options)
         field.adam_step(progress.step + 1, AdamRule(self.config.lr * lr_scale, BETAS, EPS))
-        self.descent.step(rays, report.ray_gradients, self.pose_lr * lr_scale)
+        self.descent.step(rays, report.ray_gradients, progress.fraction, lr_scale)
         self.budget.follow(report.num_samples / len(jitter))
         return aim.told(report)
 
@@ -244,7 +244,7 @@ class Loom(Method[LoomConfig]):
         return self.patches.picture(image or super().render_image(rays))
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """One rate for all; the tiny epsilon lets rarely touched rows learn as fast as others."""
+        """One rate for the field; the tiny epsilon lets rarely touched rows learn as fast as others."""
         field = {"params": list(self.field.parameters()), "lr": self.config.lr, "betas": BETAS, "eps": EPS}
-        cameras = {"params": list(self.cameras.parameters()), "lr": self.pose_lr}
-        return [field, cameras, {"params": list(self.patches.parameters()), "lr": self.patches.settings.lr}]
+        patches = {"params": list(self.patches.parameters()), "lr": self.patches.settings.lr}
+        return [field, self.descent.group(), patches]

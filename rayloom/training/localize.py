@@ -13,7 +13,7 @@ from rayloom.cameras.camera import Cameras
 from rayloom.cameras.corrections import Side
 from rayloom.geometry.transforms import compose, se3_exp
 from rayloom.method import Method
-from rayloom.training.schedules import exponential
+from rayloom.schedules import exponential
 from rayloom.types import Rays
 
 PixelChooser = Callable[[torch.Generator], Int[Tensor, " n"]]

@@ -10,6 +10,7 @@ from torch import Tensor
 from rayloom.kernels.threads import torch_on_one_thread
 from rayloom.losses import squared_error
 from rayloom.method import Method
+from rayloom.schedules import lr_scale
 from rayloom.training.checkpoints import Checkpoints
 from rayloom.training.config import TrainConfig
 from rayloom.training.distributed import ALIKE_AFTER, ALIKE_BEFORE, Team, take_weights_of_leader
@@ -20,7 +21,6 @@ from rayloom.training.optimizer import Optimizer
 from rayloom.training.packing import Tree
 from rayloom.training.recording import Clock, Recorder, Tally
 from rayloom.training.records import Outcome, Record
-from rayloom.training.schedules import lr_scale
 from rayloom.training.session import Session
 from rayloom.types import Batch, Patch, Progress
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rayloom.kernels.processes import average_gradients
 from rayloom.method import Method
-from rayloom.training.schedules import rate
+from rayloom.schedules import rate
 
 
 class Optimizer:
@@ -30,8 +30,8 @@ class Optimizer:
     def step(self, loss: Float[Tensor, ""], fraction: float, lr_share: float = 1.0) -> None:
         """Move every parameter down the slope of the loss, at a share of the rates of the settings."""
         for group in self.adam.param_groups:
-            lr = rate(self.method.config, fraction, group["lr_start"], group["lr_final"])
-            group["lr"] = lr_share * lr
+            ends, hold = (group["lr_start"], group["lr_final"]), group.get("lr_hold")
+            group["lr"] = lr_share * rate(self.method.config, fraction, *ends, hold)
         self.adam.zero_grad()
         loss.backward()
         average_gradients(parameter for group in self.adam.param_groups for parameter in group["params"])

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from rayloom.cameras.camera import Cameras
-from rayloom.cameras.corrections import CameraCorrections
+from rayloom.cameras.corrections import CameraCorrections, CameraDescent
 from rayloom.cameras.intrinsics import CameraModel, Intrinsics
 from rayloom.geometry.transforms import compose, se3_exp
+from rayloom.paper import MethodConfig
+from rayloom.schedules import lr_scale, rate
 from rayloom.types import Rays
 
 close = torch.testing.assert_close
@@ -238,3 +240,52 @@ def test_copies_of_a_photo_at_another_scale_share_its_correction():
     close(large.directions, small.directions)
     close(large.origins, small.origins)
     close(small.radii, 2 * large.radii)
+
+
+CONFIG = MethodConfig(lr=0.1, lr_final=0.001, lr_hold=0.8)
+
+
+def moved_by(fraction: float, share: float) -> Tensor:
+    """How far the first step moves every number of a camera, at a share of the rates of the settings."""
+    corrections = corrections_of(given_poses())
+    descent = CameraDescent(corrections, CONFIG, 0.01)
+    descent.follow(fraction)
+    rays = corrections.corrected(rays_of(cameras_at(given_poses())))
+    descent.step(rays, normals(len(rays.origins), 6), fraction, share * lr_scale(CONFIG, fraction))
+    return corrections.twists.detach().abs()
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.5, 0.9, 1.0])
+def test_the_rate_of_cameras_falls_a_hundredfold_from_the_beginning(fraction: float):
+    expected = torch.full((NUM, 6), 0.01 * 0.01**fraction, dtype=torch.float64)
+    close(moved_by(fraction, 1.0), expected, rtol=1e-4, atol=0)
+    close(moved_by(fraction, 0.5), 0.5 * expected, rtol=1e-4, atol=0)
+
+
+def test_an_optimizer_of_torch_gets_the_same_rates():
+    corrections = corrections_of(given_poses())
+    group = CameraDescent(corrections, CONFIG, 0.01).group()
+    assert group["params"] == list(corrections.parameters())
+    ends = (group["lr"], group["lr_final"], group["lr_hold"])
+    assert rate(CONFIG, 0.5, *ends) == pytest.approx(0.01 * 0.01**0.5)
+
+
+def test_cameras_learn_once_fog_has_cleared():
+    corrections = corrections_of(given_poses())
+    descent = CameraDescent(corrections, CONFIG, 0.01)
+    for fraction, learns in ((0.0, False), (0.049, False), (0.05, True), (1.0, True)):
+        descent.follow(fraction)
+        assert descent.learns == corrections.twists.requires_grad == learns
+
+
+def test_without_gradients_of_rays_cameras_stay():
+    corrections = corrections_of(given_poses())
+    rays = corrections.corrected(rays_of(cameras_at(given_poses())))
+    CameraDescent(corrections, CONFIG, 0.01).step(rays, None, 0.5, 1.0)
+    assert (corrections.twists == 0).all()
+
+
+def test_where_there_are_no_cameras_none_learn():
+    descent = CameraDescent(CameraCorrections(0), CONFIG, 0.01)
+    descent.follow(1.0)
+    assert not descent.learns

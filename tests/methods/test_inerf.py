@@ -11,9 +11,9 @@ from rayloom.data.synthetic.signals import pattern
 from rayloom.data.views import Views
 from rayloom.errors import InputError
 from rayloom.methods.inerf import INeRF, INeRFConfig, interest_region, rates
+from rayloom.schedules import exponential
 from rayloom.training.config import TrainConfig
 from rayloom.training.loop import train
-from rayloom.training.schedules import exponential
 from rayloom.types import Progress, SceneInfo
 from tests.methods.ball import OBJECT, BallBatches
 

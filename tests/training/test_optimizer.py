@@ -89,6 +89,22 @@ def test_hold_and_warm_up_are_common_to_all_groups() -> None:
     assert [group["lr"] for group in optimizer.adam.param_groups] == pytest.approx([0.001, 0.004])
 
 
+class OwnHold(TwoGroups):
+    """The second group falls from the beginning."""
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        first, second = super().param_groups()
+        return [first, second | {"lr_final": 0.1, "lr_hold": 0.0}]
+
+
+@pytest.mark.parametrize(("fraction", "rates"), [(0.0, (0.1, 0.4)), (0.5, (0.1, 0.2)), (1.0, (0.001, 0.1))])
+def test_a_group_falls_from_where_it_names(fraction: float, rates: tuple[float, float]) -> None:
+    method = OwnHold(MethodConfig(lr=0.1, lr_final=0.001, lr_hold=0.8), OBJECT)
+    optimizer = Optimizer(method)
+    optimizer.step(method.first.sum() + method.second.sum(), fraction=fraction)
+    assert [group["lr"] for group in optimizer.adam.param_groups] == pytest.approx(rates)
+
+
 def test_settings_of_adam_come_with_their_group() -> None:
     _, optimizer = stepped([1.0, 1.0, 1.0], 1.0, clip_norm=1.0)
     for _ in range(2):

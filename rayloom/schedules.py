@@ -21,9 +21,13 @@ def warmup(fraction: float, share: float, smallest: float = 0.01) -> float:
     return smallest + (1.0 - smallest) * math.sin(0.5 * math.pi * fraction / share)
 
 
-def rate(config: MethodConfig, fraction: float, start: float, end: float) -> float:
-    """A rate that falls from `start` to `end` when the method's settings say so, after any warm-up."""
-    return warmup(fraction, config.lr_warmup) * exponential(fraction, start, end, config.lr_hold)
+def rate(config: MethodConfig, fraction: float, start: float, end: float, hold: float | None = None) -> float:
+    """A rate that falls from `start` to `end` when the method's settings say so, after any warm-up.
+
+    With `hold` it falls from that share of training on, whatever `lr_hold` says.
+    """
+    hold = config.lr_hold if hold is None else hold
+    return warmup(fraction, config.lr_warmup) * exponential(fraction, start, end, hold)
 
 
 def lr_scale(config: MethodConfig, fraction: float) -> float:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayloom.paper import MethodConfig
-from rayloom.training.schedules import exponential, lr_scale, rate, warmup
+from rayloom.schedules import exponential, lr_scale, rate, warmup
 
 rates = st.floats(1e-6, 1.0)
 
@@ -51,4 +51,6 @@ def test_a_rate_joins_any_two_ends_under_the_settings_of_all(
     assert rate(config, 0.0, start, end) == pytest.approx(start * warmup(0.0, share))
     expected = warmup(fraction, share) * exponential(fraction, start, end, hold)
     assert rate(config, fraction, start, end) == pytest.approx(expected)
+    from_the_start = warmup(fraction, share) * exponential(fraction, start, end)
+    assert rate(config, fraction, start, end, 0.0) == pytest.approx(from_the_start)
     assert rate(config, fraction, 0.1, 0.001) == pytest.approx(0.1 * lr_scale(config, fraction))
